@@ -1,0 +1,25 @@
+"""Time as integers: milliseconds since the epoch, UTC. Passed in everywhere, so that tests turn it instead of sleeping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], int]
+"""Returns now, in milliseconds since the epoch."""
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+def system_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def rfc3339(milliseconds: int) -> str:
+    """``1700000000000`` to ``2023-11-14T22:13:20.000Z`` (RFC 3339, always UTC)."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"

@@ -1,0 +1,38 @@
+"""Ostiary's own administration permissions.
+
+They live under ``ostiary.``, so that an application may have permissions of the same names (``accounts.read``)
+without its administrators becoming administrators of Ostiary.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+NAMESPACE = "ostiary."
+ADMINISTRATOR = "administrator"
+"""The built-in role that the first administrator gets; it holds ``ostiary.*``."""
+
+
+class Permission(StrEnum):
+    ACCOUNTS_READ = "ostiary.accounts.read"
+    ACCOUNTS_CREATE = "ostiary.accounts.create"
+    ACCOUNTS_UPDATE = "ostiary.accounts.update"
+    ACCOUNTS_DELETE = "ostiary.accounts.delete"
+    ROLES_READ = "ostiary.roles.read"
+    ROLES_CREATE = "ostiary.roles.create"
+    ROLES_UPDATE = "ostiary.roles.update"
+    ROLES_DELETE = "ostiary.roles.delete"
+    ASSIGNMENTS_READ = "ostiary.assignments.read"
+    ASSIGNMENTS_CREATE = "ostiary.assignments.create"
+    ASSIGNMENTS_DELETE = "ostiary.assignments.delete"
+    GRANTS_READ = "ostiary.grants.read"
+    GRANTS_CREATE = "ostiary.grants.create"
+    GRANTS_UPDATE = "ostiary.grants.update"
+    GRANTS_DELETE = "ostiary.grants.delete"
+    SESSIONS_READ = "ostiary.sessions.read"
+    SESSIONS_DELETE = "ostiary.sessions.delete"
+    KEYS_READ = "ostiary.keys.read"
+    KEYS_ROTATE = "ostiary.keys.rotate"
+    AUDIT_READ = "ostiary.audit.read"
+    OUTBOX_READ = "ostiary.outbox.read"
+    DECISIONS_EVALUATE = "ostiary.decisions.evaluate"
