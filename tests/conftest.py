@@ -1,0 +1,111 @@
+"""Fixtures of the whole suite: databases, Redis, a browser, and time that stands still."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import services
+from tests.support.time import ManualClock
+
+if TYPE_CHECKING:
+    from ostiary.database import Database
+
+pytest_plugins = ["tests.support.alone", "tests.support.reporting"]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Time that stands still at 2026-01-01T00:00:00Z until the test calls ``clock.advance(milliseconds)``."""
+    return ManualClock(1_767_225_600_000)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite database that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'ostiary.db'}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[services.Postgres]:
+    import asyncpg
+
+    try:
+        server = services.Postgres(services.POSTGRES)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as cause:
+        services.missing("PostgreSQL", "OSTIARY_TEST_POSTGRES", cause)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: services.Postgres) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database that only this test has."""
+    name, url = postgres_server.create()
+    yield url
+    postgres_server.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, once for each kind."""
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    url: str = request.getfixturevalue(fixture)
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open database with every migration applied, once for each kind; ``database_url`` is its URL."""
+    from ostiary.database import Database, migrate
+
+    opened = await Database.open(database_url)
+    try:
+        await migrate(opened)
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture(scope="session")
+def _redis_without_leftovers() -> str:
+    import redis
+
+    try:
+        with redis.Redis.from_url(services.REDIS, socket_timeout=5) as server:
+            for key in server.scan_iter("ostiary_test_*", count=1000):
+                if services.abandoned(key.decode().partition(":")[0]):
+                    server.delete(key)
+    except redis.RedisError as cause:
+        services.missing("Redis", "OSTIARY_TEST_REDIS", cause)
+    return services.REDIS
+
+
+@pytest.fixture
+def redis_url(_redis_without_leftovers: str) -> str:
+    """The URL of the Redis server; keys go under ``redis_prefix``."""
+    return _redis_without_leftovers
+
+
+@pytest.fixture
+def redis_prefix(redis_url: str) -> Iterator[str]:
+    """A prefix, ending in a colon, for every key that the test makes; what is under it is removed afterwards."""
+    import redis
+
+    prefix = services.own_name() + ":"
+    yield prefix
+    with redis.Redis.from_url(redis_url) as server:
+        for key in server.scan_iter(prefix + "*", count=1000):
+            server.delete(key)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """The system's Chromium."""
+    found = services.find_chromium()
+    if found is None:
+        services.missing("Chromium", "OSTIARY_TEST_CHROMIUM", "no chromium on PATH")
+    return found

@@ -1,0 +1,107 @@
+"""What the suite needs besides Python: where PostgreSQL, Redis and Chromium are, and what happens when one is not.
+
+On a developer's machine a missing one skips the tests that need it, with the reason; in CI (``CI=true``) it fails them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+
+POSTGRES = os.environ.get("OSTIARY_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+REDIS = os.environ.get("OSTIARY_TEST_REDIS", "redis://127.0.0.1:6379/0")
+CHROMIUM = os.environ.get("OSTIARY_TEST_CHROMIUM", "")
+
+_PREFIX = "ostiary_test_"
+_ABANDONED_AFTER = 3600
+
+T = TypeVar("T")
+
+
+def missing(what: str, where_to_say: str, cause: object) -> NoReturn:
+    """End the test because ``what`` is not there; ``where_to_say`` is the variable that tells where it is."""
+    reason = f"{what} is not there ({where_to_say}): {cause}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def own_name() -> str:
+    """A name that no other run has, and that tells when it was made, so that what a killed run left can be found."""
+    return f"{_PREFIX}{int(time.time())}_{secrets.token_hex(6)}"
+
+
+def abandoned(name: str) -> bool:
+    """Whether ``name`` was made by :func:`own_name` more than an hour ago."""
+    made = name.removeprefix(_PREFIX).split("_")[0]
+    return name.startswith(_PREFIX) and made.isdecimal() and int(made) < time.time() - _ABANDONED_AFTER
+
+
+class Postgres:
+    """A PostgreSQL server in which each test gets a database of its own.
+
+    Fixtures are synchronous and may be asked for while a test's event loop runs, so the one administrative connection
+    lives in a loop and thread of its own.
+    """
+
+    def __init__(self, url: str) -> None:
+        import asyncpg
+
+        self._url = urlsplit(url)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="postgres-admin", daemon=True)
+        self._thread.start()
+        try:
+            self._connection = self._wait(asyncpg.connect(url, timeout=5))
+        except BaseException:
+            self._stop()
+            raise
+        self.drop_abandoned()
+
+    def create(self) -> tuple[str, str]:
+        """An empty database: its name and its URL."""
+        name = own_name()
+        self.execute(f"CREATE DATABASE {name}")
+        return name, self._url._replace(path="/" + name).geturl()
+
+    def drop(self, name: str) -> None:
+        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def drop_abandoned(self) -> None:
+        for name in filter(abandoned, self.databases()):
+            self.drop(name)
+
+    def databases(self) -> list[str]:
+        return [row["datname"] for row in self._wait(self._connection.fetch("SELECT datname FROM pg_database"))]
+
+    def execute(self, statement: str) -> None:
+        self._wait(self._connection.execute(statement))
+
+    def close(self) -> None:
+        self._wait(self._connection.close())
+        self._stop()
+
+    def _wait(self, work: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def find_chromium() -> Path | None:
+    for name in [CHROMIUM] if CHROMIUM else ["chromium", "chromium-browser", "google-chrome"]:
+        if found := shutil.which(name):
+            return Path(found)
+    return None
