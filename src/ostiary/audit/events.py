@@ -1,0 +1,92 @@
+"""The names of everything that is recorded, and who can have done it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+
+class Event(StrEnum):
+    """``noun.verb_past``; the member is named alike. What is published never changes its meaning or goes away."""
+
+    ACCOUNT_FIRST_ADMINISTRATOR_CREATED = "account.first_administrator_created"
+    ACCOUNT_REGISTERED = "account.registered"
+    ACCOUNT_REGISTRATION_REPEATED = "account.registration_repeated"
+    """Somebody registered an address that already has an account; its owner was told by mail."""
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_CHANGED = "account.changed"
+    ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_ENABLED = "account.enabled"
+    ACCOUNT_DELETED = "account.deleted"
+    ACCOUNT_PROFILE_CHANGED = "account.profile_changed"
+    ACCOUNT_EMAIL_VERIFIED = "account.email_verified"
+    ACCOUNT_EMAIL_CHANGE_REQUESTED = "account.email_change_requested"
+    ACCOUNT_EMAIL_CHANGED = "account.email_changed"
+
+    PASSWORD_CHANGED = "password.changed"
+    PASSWORD_REHASHED = "password.rehashed"
+
+    SIGN_IN_SUCCEEDED = "sign_in.succeeded"
+    SIGN_IN_FAILED = "sign_in.failed"
+    SIGN_IN_CHALLENGED = "sign_in.challenged"
+    SIGN_IN_THROTTLED = "sign_in.throttled"
+    VERIFICATION_SENT = "verification.sent"
+    VERIFICATION_FAILED = "verification.failed"
+    SIGN_OUT = "sign_out"
+
+    SESSION_CREATED = "session.created"
+    SESSION_ENDED = "session.ended"
+    SESSIONS_ENDED_ALL = "sessions.ended_all"
+    SESSION_DATA_CHANGED = "session.data_changed"
+
+    REFRESH_CREATED = "refresh.created"
+    REFRESH_ROTATED = "refresh.rotated"
+    REFRESH_REUSED = "refresh.reused"
+    REFRESH_REVOKED = "refresh.revoked"
+
+    KEY_CREATED = "key.created"
+    KEY_ROTATED = "key.rotated"
+
+    ROLE_CREATED = "role.created"
+    ROLE_CHANGED = "role.changed"
+    ROLE_DELETED = "role.deleted"
+    ROLE_ASSIGNED = "role.assigned"
+    ROLE_UNASSIGNED = "role.unassigned"
+    GRANT_CREATED = "grant.created"
+    GRANT_CHANGED = "grant.changed"
+    GRANT_DELETED = "grant.deleted"
+
+    CSRF_REJECTED = "csrf.rejected"
+    MAIL_FAILED = "mail.failed"
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acted, and from where.
+
+    Attributes:
+        kind: ``operator`` has the machine's command line; ``system`` is Ostiary itself, at work on its own.
+        account_id: who, for ``account``; None for the other kinds.
+        address: the network address that the request came from.
+        request_id: what ties the event to the request's log lines.
+        user_agent: as sent by the client.
+    """
+
+    kind: Literal["account", "operator", "anonymous", "system"]
+    account_id: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+    user_agent: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "account") != (self.account_id is not None):
+            raise ValueError("an actor has an account_id exactly when it is an account")
+
+    def __str__(self) -> str:
+        return f"account:{self.account_id}" if self.kind == "account" else self.kind
+
+
+OPERATOR = Actor("operator")
+SYSTEM = Actor("system")
+ANONYMOUS = Actor("anonymous")
