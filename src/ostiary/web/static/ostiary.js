@@ -1,0 +1,48 @@
+// Conveniences only; every page works without this file.
+"use strict";
+
+const button = (label, press) => {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.className = "secondary";
+  made.textContent = label;
+  made.addEventListener("click", () => press(made));
+  return made;
+};
+
+for (const input of document.querySelectorAll("input[type=password]")) {
+  const label = input.labels[0].textContent.toLowerCase();
+  const show = (shown) => {
+    input.type = shown ? "text" : "password";
+    toggle.textContent = shown ? "Hide" : "Show";
+    toggle.setAttribute("aria-label", `${toggle.textContent} ${label}`);
+  };
+  const toggle = button("Show", () => show(input.type === "password"));
+  toggle.setAttribute("aria-controls", input.id);
+  show(false);
+  input.after(toggle);
+  // Sent as a password, whatever was shown: a browser remembers what was typed as text.
+  input.form.addEventListener("submit", () => show(false));
+}
+
+// A second press while the first is on its way would be a second request.
+for (const form of document.forms) {
+  form.addEventListener("submit", (event) => {
+    if (form.ariaBusy) event.preventDefault();
+    form.ariaBusy = "true";
+  });
+}
+// Back from the history a page returns as it was left, busy.
+addEventListener("pageshow", () => {
+  for (const form of document.forms) form.ariaBusy = null;
+});
+
+for (const code of document.querySelectorAll("[data-copy]")) {
+  const copy = button("Copy", async () => {
+    await navigator.clipboard.writeText(code.textContent);
+    copy.textContent = "Copied";
+    setTimeout(() => { copy.textContent = "Copy"; }, 2000);
+  });
+  copy.ariaLive = "polite";
+  if (navigator.clipboard) code.after(copy);
+}
