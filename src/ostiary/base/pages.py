@@ -30,26 +30,24 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
     next: str | None
 
 
-def read_cursor(cursor: str | None) -> str:
-    """The key after which to read on; an empty string, which sorts before every key, without a cursor.
+def decode_cursor(cursor: str) -> str:
+    """The key after which to read on.
 
     Raises:
         InvalidRequest: this is no cursor of ours.
     """
-    if cursor is None:
-        return ""
     try:
         if len(cursor) > _MAX_CURSOR:
             raise ValueError
         key = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("utf-8")
-        if not key.isprintable() or write_cursor(key) != cursor:
+        if not key.isprintable() or encode_cursor(key) != cursor:
             raise ValueError
     except (ValueError, binascii.Error):
         raise InvalidRequest("This is not a cursor from an earlier page.", field="cursor") from None
     return key
 
 
-def write_cursor(key: str) -> str:
+def encode_cursor(key: str) -> str:
     return urlsafe_b64encode(key.encode("utf-8")).rstrip(b"=").decode("ascii")
 
 
@@ -64,7 +62,7 @@ def check_limit(limit: int) -> int:
     return limit
 
 
-def to_page(rows: Sequence[Row], limit: int, key: Callable[[Row], str], item: Callable[[Row], Item]) -> Page[Item]:
+def page_of(rows: Sequence[Row], limit: int, key: Callable[[Row], str], item: Callable[[Row], Item]) -> Page[Item]:
     """A page from up to ``limit + 1`` rows in the order of ``key``: the extra row only tells that there are more."""
     shown = rows[:limit]
-    return Page([item(row) for row in shown], write_cursor(key(shown[-1])) if len(rows) > limit else None)
+    return Page([item(row) for row in shown], encode_cursor(key(shown[-1])) if len(rows) > limit else None)
