@@ -1,0 +1,39 @@
+"""There is always somebody who can administer Ostiary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ostiary.permissions import ADMINISTRATOR, NAMESPACE
+
+if TYPE_CHECKING:
+    from ostiary.database import Transaction
+
+
+class _Administrator(msgspec.Struct, frozen=True):
+    account_id: str
+
+
+async def is_last_administrator(tx: Transaction, account_id: str, now: int) -> bool:
+    """Whether nobody but ``account_id`` is an administrator: active, with the built-in role everywhere, undenied.
+
+    Only an answer to act on in a transaction that has bumped ``authorization`` before: two administrators that are
+    removed in parallel would otherwise each see the other.
+    """
+    found = await tx.fetch_all(
+        _Administrator,
+        "SELECT DISTINCT held.account_id AS account_id FROM role_assignments held"
+        " JOIN accounts ON accounts.id = held.account_id"
+        " WHERE held.role = :administrator AND held.resource_type = '' AND accounts.status = 'active'"
+        " AND NOT EXISTS (SELECT 1 FROM direct_grants denied WHERE denied.account_id = held.account_id"
+        "  AND denied.effect = 'deny' AND denied.resource_type = ''"
+        "  AND (denied.permission = '*' OR denied.permission LIKE :own)"
+        "  AND (denied.expires_at IS NULL OR denied.expires_at > :now))"
+        " LIMIT 2",
+        administrator=ADMINISTRATOR,
+        own=f"{NAMESPACE}%",
+        now=now,
+    )
+    return [each.account_id for each in found] == [account_id]

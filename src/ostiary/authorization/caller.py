@@ -1,0 +1,90 @@
+"""The caller: the frozen result of identifying one request. Every use case asks it for leave."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ostiary.audit import Actor
+from ostiary.authorization.authorizer import Authorizer
+from ostiary.authorization.explain import Decision
+from ostiary.authorization.model import Reason, Resource, covers
+from ostiary.errors import Forbidden, Unauthenticated
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, how that was proved, and from where.
+
+    Attributes:
+        kind: ``operator`` is the person at the command line of this machine, who may do everything.
+        session_id: public id of the session (``ses_…``) or of the token family (``fam_…``).
+        amr: authentication methods (RFC 8176), acr: their strength (OpenID Connect Core section 2).
+        authenticated_at: when that was proved, milliseconds since the epoch.
+        scopes: what an access token is limited to, as permissions or wildcards; ``None`` is no limit.
+        at: when the request came, milliseconds since the epoch.
+    """
+
+    kind: Literal["anonymous", "account", "operator"]
+    account_id: str | None = None
+    method: Literal["none", "session", "token", "operator"] = "none"
+    session_id: str | None = None
+    amr: tuple[str, ...] = ()
+    acr: str = ""
+    authenticated_at: int | None = None
+    scopes: frozenset[str] | None = None
+    address: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+    at: int = 0
+    authorizer: Authorizer | None = None
+
+    @classmethod
+    def anonymous(cls, *, address: str = "", user_agent: str = "", request_id: str = "", at: int = 0) -> Caller:
+        return cls("anonymous", address=address, user_agent=user_agent, request_id=request_id, at=at)
+
+    @classmethod
+    def operator(cls, authorizer: Authorizer, at: int) -> Caller:
+        return cls("operator", method="operator", at=at, authorizer=authorizer)
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit log names."""
+        return Actor(self.kind, self.account_id, self.address or None, self.request_id or None, self.user_agent or None)
+
+    def require_account(self) -> str:
+        """The id of the account that calls.
+
+        Raises:
+            Unauthenticated: no account does.
+        """
+        if self.kind != "account" or self.account_id is None:
+            raise Unauthenticated
+        return self.account_id
+
+    async def decide(self, permission: str, resource: Resource | None = None) -> Decision:
+        """Whether the caller may do this now; a token's scopes only ever take away."""
+        if self.kind == "operator":
+            return Decision(True, Reason.OPERATOR, permission, resource)
+        if self.account_id is None or self.authorizer is None:
+            return Decision(False, Reason.ANONYMOUS, permission, resource)
+        if self.scopes is not None and not any(covers(scope, permission) for scope in self.scopes):
+            return Decision(False, Reason.SCOPE_INSUFFICIENT, permission, resource)
+        return await self.authorizer.decide(self.account_id, permission, resource)
+
+    async def require(self, permission: str, resource: Resource | None = None) -> Decision:
+        """Go on only if the caller may do this now.
+
+        Raises:
+            Unauthenticated: nobody has signed in.
+            Forbidden: denied; ``permission`` names what is missing.
+        """
+        decision = await self.decide(permission, resource)
+        if decision.allowed:
+            return decision
+        if self.kind == "anonymous":
+            raise Unauthenticated
+        raise Forbidden(f"This needs the permission {permission}.", extra={"permission": str(permission)})
+
+    def __repr__(self) -> str:
+        return f"Caller(kind={self.kind!r}, account_id={self.account_id!r}, method={self.method!r})"

@@ -1,0 +1,75 @@
+"""Nobody hands out, or takes away, more of Ostiary's own permissions than they hold everywhere themselves.
+
+Permissions of applications are data to Ostiary: whoever may administer roles may hand out any of them. Those under
+``ostiary.`` would otherwise let every administrator of roles become an administrator of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ostiary.authorization.facts import Facts, Scope
+from ostiary.authorization.model import Effect, covers
+from ostiary.permissions import NAMESPACE
+
+_ALL = f"{NAMESPACE}*"
+
+
+class Holdings(msgspec.Struct, frozen=True):
+    """Ostiary's own permissions, as patterns, that a subject has and that it is denied."""
+
+    allowed: frozenset[str]
+    denied: frozenset[str]
+
+
+EVERYTHING = Holdings(frozenset({_ALL}), frozenset())
+
+
+def own(patterns: Iterable[str]) -> frozenset[str]:
+    """The part of ``patterns`` that is about Ostiary itself; ``*`` stands for ``ostiary.*`` here."""
+    return frozenset(_ALL if each == "*" else each for each in patterns if each == "*" or each.startswith(NAMESPACE))
+
+
+def uncovered(holdings: Holdings, wanted: Iterable[str]) -> frozenset[str]:
+    """What of ``wanted``, as far as it is about Ostiary, somebody with ``holdings`` may not hand out.
+
+    A wildcard is covered by one that is at least as wide, never by all of today's names under it. A denial of any part
+    of it uncovers it.
+    """
+    return frozenset(
+        each
+        for each in own(wanted)
+        if not any(covers(held, each) for held in holdings.allowed)
+        or any(covers(denied, each) or covers(each, denied) for denied in holdings.denied)
+    )
+
+
+def holdings_everywhere(facts: Facts, at: int) -> Holdings:
+    """What the subject may hand on: held everywhere. A denial counts wherever it holds."""
+    if facts.subject is None or not facts.subject.active:
+        return Holdings(frozenset(), frozenset())
+    denied = frozenset().union(*(_granted(scope, Effect.DENY, at) for scope in facts.subject.scopes()))
+    return Holdings(own(_allowed(facts, facts.subject.everywhere, at)), own(denied))
+
+
+def held_anywhere(facts: Facts, at: int) -> frozenset[str]:
+    """What makes the subject somebody in Ostiary: allowed everywhere or on any resource, active or not."""
+    if facts.subject is None:
+        return frozenset()
+    return own(pattern for scope in facts.subject.scopes() for pattern in _allowed(facts, scope, at))
+
+
+def _allowed(facts: Facts, scope: Scope, at: int) -> frozenset[str]:
+    by_roles = (facts.policy.held_by(role) for role in scope.roles)
+    return _granted(scope, Effect.ALLOW, at).union(*by_roles)
+
+
+def _granted(scope: Scope, effect: Effect, at: int) -> frozenset[str]:
+    return frozenset(
+        grant.permission
+        for grants in scope.grants.values()
+        for grant in grants
+        if grant.effect is effect and (grant.expires_at is None or at < grant.expires_at)
+    )

@@ -1,0 +1,143 @@
+"""The words of a decision: permissions, resources, grants, reasons, and the grounds that a decision rests on."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ostiary.errors import Conflict, InvalidRequest
+
+_SEGMENT = "[a-z][a-z0-9_-]*"
+_TYPE = rf"{_SEGMENT}(\.{_SEGMENT})*"
+_PERMISSION = rf"(\*|{_TYPE}\.({_SEGMENT}|\*))"
+_ROLE = "[a-z][a-z0-9_.-]{0,63}"
+MAX_PERMISSION = 128
+MAX_RESOURCE_ID = 256
+
+# Annotated for the published schema; the parse functions below are the rule, whatever built the struct.
+PermissionName = Annotated[str, Meta(pattern=f"^{_PERMISSION}$", max_length=MAX_PERMISSION)]
+RoleName = Annotated[str, Meta(pattern=f"^{_ROLE}$")]
+ResourceType = Annotated[str, Meta(pattern=f"^{_TYPE}$", max_length=MAX_PERMISSION)]
+ResourceId = Annotated[str, Meta(min_length=1, max_length=MAX_RESOURCE_ID)]
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One thing that actions are taken on: ``documents:7`` is type ``documents``, id ``7``."""
+
+    type: ResourceType
+    id: ResourceId
+
+    def __str__(self) -> str:
+        return f"{self.type}:{self.id}"
+
+
+class Effect(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class Reason(StrEnum):
+    """Why a decision is what it is, in one stable word."""
+
+    ALLOWED = "allowed"
+    OPERATOR = "operator"
+    DENIED_EXPLICITLY = "denied_explicitly"
+    NOTHING_ALLOWS = "nothing_allows"
+    SCOPE_INSUFFICIENT = "scope_insufficient"
+    ACCOUNT_INACTIVE = "account_inactive"
+    UNKNOWN_SUBJECT = "unknown_subject"
+    ANONYMOUS = "anonymous"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """The question: may the subject do this, to this resource (``None``: to everything), at this time?
+
+    Attributes:
+        permission: the one action asked for, never a wildcard: what covers only a part of it could not answer.
+        at: milliseconds since the epoch, UTC.
+    """
+
+    permission: str
+    resource: Resource | None
+    at: int
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """Ground: a direct grant that matches. ``expires_at`` in milliseconds; from then on it does not count."""
+
+    permission: str
+    effect: Effect
+    resource: Resource | None
+    expires_at: int | None
+
+
+class HeldByRole(msgspec.Struct, frozen=True):
+    """Ground: an assigned role that holds ``pattern``, itself or through roles that it includes."""
+
+    role: str
+    pattern: str
+    resource: Resource | None
+
+
+Ground = Granted | HeldByRole
+
+
+class LastAdministrator(Conflict):
+    code = "last_administrator"
+    title = "This would leave Ostiary without an administrator; make another one first."
+
+
+def parse_permission(text: str, field: str = "permission") -> str:
+    """A permission (``documents.read``) or a wildcard (``documents.*``, ``*``).
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    if len(text) > MAX_PERMISSION or re.fullmatch(_PERMISSION, text) is None:
+        raise InvalidRequest(
+            "A permission is a resource type, a dot and an action in lower case, like documents.read; "
+            "documents.* and * are wildcards.",
+            field=field,
+        )
+    return text
+
+
+def parse_role_name(text: str, field: str = "name") -> str:
+    """Raises InvalidRequest unless ``text`` can name a role."""
+    if re.fullmatch(_ROLE, text) is None:
+        raise InvalidRequest(
+            "A role name starts with a lower-case letter and has at most 64 letters, digits, dots, dashes and "
+            "underscores.",
+            field=field,
+        )
+    return text
+
+
+def parse_resource(resource: Resource, field: str = "resource") -> Resource:
+    """Raises InvalidRequest unless its type is lower-case segments with dots and its id is printable and bounded."""
+    if len(resource.type) > MAX_PERMISSION or re.fullmatch(_TYPE, resource.type) is None:
+        raise InvalidRequest("A resource type is written in lower case, like documents.", field=f"{field}.type")
+    if not (0 < len(resource.id) <= MAX_RESOURCE_ID and resource.id.isprintable()):
+        raise InvalidRequest(f"A resource id has 1 to {MAX_RESOURCE_ID} printable characters.", field=f"{field}.id")
+    return resource
+
+
+def covers(pattern: str, permission: str) -> bool:
+    """Whether everything that ``permission`` (itself perhaps a wildcard) stands for is matched by ``pattern``."""
+    return pattern in ("*", permission) or (pattern.endswith(".*") and permission.startswith(pattern[:-1]))
+
+
+def patterns_over(permission: str) -> tuple[str, ...]:
+    """Every pattern that covers one permission, the most specific first; nothing for a wildcard."""
+    if permission.endswith("*"):
+        return ()
+    found = [permission]
+    prefix = permission.rpartition(".")[0]
+    while prefix:
+        found.append(f"{prefix}.*")
+        prefix = prefix.rpartition(".")[0]
+    return (*found, "*")
