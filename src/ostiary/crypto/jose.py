@@ -1,0 +1,206 @@
+"""Signed tokens: JWS compact serialization (RFC 7515) holding claims (JWT, RFC 7519; practices of RFC 8725).
+
+The key is found by ``kid`` among the keys given and decides the algorithm; the header only has to agree. Nothing else
+in a header (``jwk``, ``jku``, ``x5c``) is ever used, and anything critical is refused. ``joserfc`` has the keys and the
+algorithms; the envelope is opened here, see ``docs/decisions/0002-jose.md``.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Collection, Iterable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ostiary.base import strict_json
+from ostiary.base.clock import SECOND
+from ostiary.crypto.keys import Key
+from ostiary.errors import InvalidRequest, InvalidToken
+
+MAX_TOKEN = 16 * 1024
+MAX_HEADER = 4096
+LEEWAY = 5 * SECOND
+"""How far the clocks of two machines may be apart, in milliseconds."""
+
+ACCESS_TOKEN_CLAIMS = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
+"""What an access token must have (RFC 9068, section 2.2)."""
+
+_TEXT_CLAIMS = ("iss", "sub", "client_id", "jti")
+_MAX_REMEMBERED = 2048
+_MAX_REMEMBERED_SIZE = 2048
+_MAX_HEADERS = 64
+
+_MALFORMED = "The token is not well formed."
+_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+
+
+def sign(claims: Mapping[str, Any], *, key: Key, typ: str) -> str:
+    """``claims`` as a token of type ``typ``, signed by ``key``, whose private part it needs. Times are in seconds."""
+    header = {"alg": key.algorithm, "typ": typ, "kid": key.kid}
+    message = _encode(msgspec.json.encode(header)) + b"." + _encode(msgspec.json.encode(claims))
+    return (message + b"." + _encode(key.sign(message))).decode()
+
+
+def verify(
+    token: str,
+    *,
+    keys: Iterable[Key],
+    typ: str,
+    issuer: str,
+    audience: str,
+    now: int,
+    leeway: int = LEEWAY,
+    required: Collection[str] = (),
+) -> dict[str, Any]:
+    """:meth:`Verifier.verify` once, with ``keys``."""
+    return Verifier(keys).verify(
+        token, typ=typ, issuer=issuer, audience=audience, now=now, leeway=leeway, required=required
+    )
+
+
+class Verifier:
+    """Verifies tokens with a fixed set of keys, and remembers whose signature was right.
+
+    Only the signature is remembered, by the digest of the whole token; type and claims are checked each time. Another
+    set of keys is another verifier, so a key that leaves takes what it signed along.
+    """
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys = {key.kid: key for key in keys}
+        self._headers: dict[bytes, tuple[Key, str]] = {}
+        self._remembered: dict[bytes, tuple[str, bytes]] = {}
+
+    def verify(
+        self,
+        token: str,
+        *,
+        typ: str,
+        issuer: str,
+        audience: str,
+        now: int,
+        leeway: int = LEEWAY,
+        required: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """The claims of ``token``.
+
+        Args:
+            typ: the media type it must have (RFC 8725, section 3.11), without ``application/``, in lower case.
+            issuer: its ``iss``.
+            audience: its ``aud``, or one of them.
+            now: the time, in milliseconds; ``exp`` is required and must be later, ``nbf`` and ``iat`` not.
+            leeway: how many milliseconds the issuer's clock may differ.
+            required: further claims that it must have.
+
+        Raises:
+            InvalidToken: a check failed; ``detail`` says which.
+        """
+        found, payload = self._open(token)
+        if found != typ:
+            raise InvalidToken("The token is of another type.")
+        claims = _decode_json(payload)
+        _check_form(claims, required)
+        _check_claims(claims, issuer, audience, now, leeway)
+        return claims
+
+    def _open(self, token: str) -> tuple[str, bytes]:
+        """The type and the payload of ``token``, whose signature is right."""
+        if len(token) > MAX_TOKEN:
+            raise InvalidToken("The token is too large.")
+        try:
+            octets = token.encode("ascii")
+        except UnicodeEncodeError:
+            raise InvalidToken(_MALFORMED) from None
+        digest = sha256(octets).digest()
+        remembered = self._remembered.get(digest)
+        if remembered is None:
+            remembered = self._check_signature(octets)
+            if len(octets) <= _MAX_REMEMBERED_SIZE:
+                # Emptied when full: no order to keep, and safe with threads.
+                if len(self._remembered) >= _MAX_REMEMBERED:
+                    self._remembered = {}
+                self._remembered[digest] = remembered
+        return remembered
+
+    def _check_signature(self, token: bytes) -> tuple[str, bytes]:
+        message, _, signature = token.rpartition(b".")
+        header, dot, payload = message.partition(b".")
+        if not dot or b"." in payload:
+            raise InvalidToken(_MALFORMED)
+        known = self._headers.get(header)
+        key, typ = known or self._read_header(header)
+        if not key.verify(message, _decode(signature)):
+            raise InvalidToken("The signature of the token is wrong.")
+        if known is None and len(self._headers) < _MAX_HEADERS:
+            self._headers[header] = key, typ
+        return typ, _decode(payload)
+
+    def _read_header(self, segment: bytes) -> tuple[Key, str]:
+        if len(segment) > MAX_HEADER:
+            raise InvalidToken("The header of the token is too large.")
+        header = _decode_json(_decode(segment))
+        algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
+        if "crit" in header or "b64" in header:
+            raise InvalidToken("The token has critical header parameters, and none is understood here.")
+        key = self._keys.get(kid) if isinstance(kid, str) else None
+        if key is None:
+            raise InvalidToken("The token does not name a key that is known here.")
+        if algorithm != key.algorithm:
+            raise InvalidToken("The algorithm of the token is not that of its key.")
+        if not isinstance(typ, str):
+            raise InvalidToken("The token is of another type.")
+        return key, typ.lower().removeprefix("application/")
+
+
+def _check_form(claims: dict[str, Any], required: Collection[str]) -> None:
+    if type(claims.get("exp")) is not int:
+        raise InvalidToken("The token has no expiry in whole seconds.")
+    for name in ("nbf", "iat"):
+        if type(claims.get(name, 0)) is not int:
+            raise InvalidToken(f"The token's {name} is not in whole seconds.")
+    for name in _TEXT_CLAIMS:
+        if type(claims.get(name, "")) is not str:
+            raise InvalidToken(f"The token's {name} is not text.")
+    for name in required:
+        if not claims.get(name):
+            raise InvalidToken(f"The token lacks {name}.")
+
+
+def _check_claims(claims: dict[str, Any], issuer: str, audience: str, now: int, leeway: int) -> None:
+    if claims.get("iss") != issuer:
+        raise InvalidToken("The token is from another issuer.")
+    intended = claims.get("aud")
+    if intended != audience and not (isinstance(intended, list) and audience in intended):
+        raise InvalidToken("The token is for another audience.")
+    if claims["exp"] * SECOND + leeway <= now:
+        raise InvalidToken("The token has expired.")
+    latest = now + leeway
+    if claims.get("nbf", 0) * SECOND > latest or claims.get("iat", 0) * SECOND > latest:
+        raise InvalidToken("The token is not valid yet.")
+
+
+def _decode_json(octets: bytes) -> dict[str, Any]:
+    try:
+        value = strict_json.decode(octets)
+    except InvalidRequest:
+        raise InvalidToken(_MALFORMED) from None
+    if not isinstance(value, dict):
+        raise InvalidToken(_MALFORMED)
+    return value
+
+
+def _encode(octets: bytes) -> bytes:
+    return binascii.b2a_base64(octets, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def _decode(segment: bytes) -> bytes:
+    """Base64url without padding; any spelling but the one that encoding gives is refused (RFC 7515, section 2)."""
+    try:
+        octets = binascii.a2b_base64(segment.translate(_TO_STANDARD) + b"==")
+    except binascii.Error:
+        raise InvalidToken(_MALFORMED) from None
+    if _encode(octets) != segment:
+        raise InvalidToken(_MALFORMED)
+    return octets
