@@ -91,7 +91,6 @@ CREATE TABLE sessions (
     seen_at INTEGER NOT NULL,
     idle_expires_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    persistent INTEGER NOT NULL,
     address TEXT NOT NULL,
     user_agent TEXT NOT NULL,
     data BLOB NOT NULL,

@@ -1,0 +1,38 @@
+"""One text of SQL for both dialects: named parameters to numbers, and the column types of migrations."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_QUOTED = r"""'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/"""
+_PARAMETER = re.compile(_QUOTED + r"|::|:([A-Za-z_][A-Za-z0-9_]*)", re.DOTALL)
+_TYPE = re.compile(_QUOTED + r"|\b(?P<type>BLOB|INTEGER|TEXT)\b|(?P<strict>\s*\bSTRICT\b)", re.DOTALL)
+_POSTGRESQL_TYPES = {"BLOB": "BYTEA", "INTEGER": "BIGINT", "TEXT": 'TEXT COLLATE "C"'}
+
+
+@lru_cache(maxsize=4096)
+def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """``… = :id`` to ``… = $1`` with the names in the order of their numbers.
+
+    Literals, quoted names, comments and ``::casts`` stay as they are.
+    """
+    numbers: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        return f"${numbers.setdefault(name, len(numbers) + 1)}" if name else found[0]
+
+    text = _PARAMETER.sub(number, sql)
+    return text, tuple(numbers)
+
+
+def for_postgresql(schema: str) -> str:
+    """A migration in SQLite's types, in PostgreSQL's: 64-bit integers, and text that compares by code point."""
+
+    def replace(found: re.Match[str]) -> str:
+        if found["strict"]:
+            return ""
+        return _POSTGRESQL_TYPES[found["type"]] if found["type"] else found[0]
+
+    return _TYPE.sub(replace, schema)
