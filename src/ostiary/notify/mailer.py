@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BACKOFF = (30 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR)
 """Waits after the first, second … failure; the failure after the last wait is the last."""
 LEASE = 5 * MINUTE
-"""How long a claimed mail is left alone. Far longer than sending may take, so that only a dead process loses its claim."""
+"""How long a claimed mail is left alone. Far longer than sending may take, so only a dead process loses it."""
 POLL = 5.0
 """Seconds between two looks at the queue when nobody calls :meth:`Mailer.wake`."""
 OUTBOX_SIZE = 500
