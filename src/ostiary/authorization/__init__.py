@@ -9,26 +9,48 @@ Refuses to cache a decision, to allow what no fact allows, to let anybody hand o
 to leave Ostiary without an administrator.
 """
 
+from ostiary.authorization.assignments import Assignment, AssignmentCreate, Assignments
 from ostiary.authorization.authorizer import Authorizer
+from ostiary.authorization.authzen import AuthZen, EvaluationRequest, EvaluationResponse
 from ostiary.authorization.caller import Caller
 from ostiary.authorization.decide import decide
+from ostiary.authorization.escalation import Holdings, require_cover, uncovered
 from ostiary.authorization.explain import Decision, Path
 from ostiary.authorization.facts import Facts, Policy, Subject
+from ostiary.authorization.grants import Grant, GrantChange, GrantCreate, Grants
 from ostiary.authorization.model import Effect, LastAdministrator, Reason, Request, Resource, parse_permission
+from ostiary.authorization.roles import Role, RoleChange, RoleCreate, Roles
 
 __all__ = [
+    "Assignment",
+    "AssignmentCreate",
+    "Assignments",
+    "AuthZen",
     "Authorizer",
     "Caller",
     "Decision",
     "Effect",
+    "EvaluationRequest",
+    "EvaluationResponse",
     "Facts",
+    "Grant",
+    "GrantChange",
+    "GrantCreate",
+    "Grants",
+    "Holdings",
     "LastAdministrator",
     "Path",
     "Policy",
     "Reason",
     "Request",
     "Resource",
+    "Role",
+    "RoleChange",
+    "RoleCreate",
+    "Roles",
     "Subject",
     "decide",
     "parse_permission",
+    "require_cover",
+    "uncovered",
 ]

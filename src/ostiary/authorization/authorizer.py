@@ -1,7 +1,8 @@
 """Deciding about accounts as they are in the database now.
 
 Policy and facts are held in memory, but never used without asking first whether anything has changed: every writer of
-facts, in whatever process, bumps the revision ``authorization`` in its own transaction.
+facts, in whatever process, bumps the revision ``authorization`` in its own transaction, and a writer of roles also
+``roles``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ostiary.authorization.facts import Facts, Policy
 from ostiary.authorization.model import Request, Resource
 from ostiary.authorization.store import load_policy, load_subject
 from ostiary.base.clock import Clock
-from ostiary.errors import Forbidden, Unavailable
+from ostiary.errors import Unavailable
 
 if TYPE_CHECKING:
     from ostiary.authorization.caller import Caller
@@ -35,7 +36,7 @@ class Authorizer:
         self._clock = clock
         self._remembered = remembered
         self._revision = -1
-        self._policy: Policy | None = None
+        self._roles: tuple[int, Policy] | None = None
         self._facts: dict[str, Facts] = {}
 
     async def decide(self, account_id: str, permission: str, resource: Resource | None = None) -> Decision:
@@ -55,7 +56,7 @@ class Authorizer:
             elif (known := self._facts.pop(account_id, None)) is not None:
                 self._facts[account_id] = known  # last in the order: the least recently asked for goes first
                 return known
-            found = Facts(self._policy or await load_policy(self._db), await load_subject(self._db, account_id))
+            found = Facts(await self._current_policy(), await load_subject(self._db, account_id))
             # Roles of before a change with assignments of after it may allow what was never allowed: read again.
             loaded_at, revision = revision, await self._db.revision("authorization")
             if loaded_at == revision:
@@ -68,43 +69,35 @@ class Authorizer:
         if caller.kind == "operator" or caller.account_id == account_id:
             return False
         held = held_anywhere(await self.facts(account_id), self._clock())
-        return bool(await self._uncovered(caller, held))
+        return bool(uncovered(await self.holdings(caller), held))
 
-    async def require_cover(self, caller: Caller, patterns: frozenset[str]) -> None:
-        """Refuse a caller who hands out or takes away more of Ostiary's own permissions than they hold everywhere.
+    async def holdings(self, caller: Caller) -> Holdings:
+        """What of Ostiary the caller may give and take, for :func:`ostiary.authorization.escalation.require_cover`.
 
         Raises:
-            Forbidden: ``missing`` names what they would have to hold.
+            Unauthenticated: nobody has signed in.
         """
-        if missing := await self._uncovered(caller, patterns):
-            raise Forbidden(
-                "Only who holds these permissions everywhere may give or take them: "
-                + ", ".join(sorted(missing))
-                + ".",
-                extra={"missing": sorted(missing)},
-            )
+        if caller.kind == "operator":
+            return EVERYTHING
+        return holdings_everywhere(await self.facts(caller.require_account()), self._clock(), caller.scopes)
 
     async def is_last_administrator(self, tx: Transaction, account_id: str) -> bool:
         """See :func:`ostiary.authorization.administrators.is_last_administrator`; call ``tx.bump`` before."""
         return await administrators.is_last_administrator(tx, account_id, self._clock())
 
-    async def _uncovered(self, caller: Caller, patterns: frozenset[str]) -> frozenset[str]:
-        holdings = EVERYTHING
-        if caller.kind != "operator":
-            holdings = holdings_everywhere(await self.facts(caller.require_account()), self._clock())
-        by_scopes = (
-            frozenset[str]() if caller.scopes is None else uncovered(Holdings(caller.scopes, frozenset()), patterns)
-        )
-        return uncovered(holdings, patterns) | by_scopes
+    async def _current_policy(self) -> Policy:
+        """Roles change seldom, other facts often: the policy is only read again when a role has changed."""
+        revision = await self._db.revision("roles")
+        if self._roles is None or self._roles[0] != revision:
+            self._roles = (revision, await load_policy(self._db))
+        return self._roles[1]
 
     def _forget(self, revision: int) -> None:
-        self._revision, self._policy, self._facts = revision, None, {}
+        self._revision, self._facts = revision, {}
 
     def _remember(self, revision: int, account_id: str, found: Facts) -> None:
-        if revision != self._revision:
-            return  # another task has moved on
-        self._policy = found.policy
-        if found.subject is not None:
-            self._facts[account_id] = found
-            if len(self._facts) > self._remembered:
-                del self._facts[next(iter(self._facts))]
+        if revision != self._revision or found.subject is None:
+            return  # another task has moved on; or made-up ids would push real ones out
+        self._facts[account_id] = found
+        if len(self._facts) > self._remembered:
+            del self._facts[next(iter(self._facts))]

@@ -52,6 +52,10 @@ class Caller(msgspec.Struct, frozen=True):
         """Who the audit log names."""
         return Actor(self.kind, self.account_id, self.address or None, self.request_id or None, self.user_agent or None)
 
+    def actor_as(self, account_id: str) -> Actor:
+        """The same request, named after the account that it has just proved to be."""
+        return msgspec.structs.replace(self.actor, kind="account", account_id=account_id)
+
     def require_account(self) -> str:
         """The id of the account that calls.
 

@@ -35,8 +35,7 @@ def _collect(
     """Add what speaks for and against ``request`` in one scope."""
     if scope.roles:
         for pattern, holders in facts.policy.ways(request.permission):
-            for role in scope.roles & holders:
-                allows.append(HeldByRole(role, pattern, place))
+            allows.extend(HeldByRole(role, pattern, place) for role in scope.roles & holders)
     if scope.grants:
         for pattern in patterns_over(request.permission):
             for grant in scope.grants.get(pattern, ()):

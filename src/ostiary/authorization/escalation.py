@@ -12,19 +12,26 @@ import msgspec
 
 from ostiary.authorization.facts import Facts, Scope
 from ostiary.authorization.model import Effect, covers
+from ostiary.errors import Forbidden
 from ostiary.permissions import NAMESPACE
 
 _ALL = f"{NAMESPACE}*"
 
 
 class Holdings(msgspec.Struct, frozen=True):
-    """Ostiary's own permissions, as patterns, that a subject has and that it is denied."""
+    """What somebody holds of Ostiary everywhere, as patterns.
 
-    allowed: frozenset[str]
-    denied: frozenset[str]
+    Attributes:
+        denied: what is denied to them, wherever.
+        scopes: what their token is limited to; ``None`` is no limit.
+    """
+
+    allowed: frozenset[str] = frozenset()
+    denied: frozenset[str] = frozenset()
+    scopes: frozenset[str] | None = None
 
 
-EVERYTHING = Holdings(frozenset({_ALL}), frozenset())
+EVERYTHING = Holdings(frozenset({_ALL}))
 
 
 def own(patterns: Iterable[str]) -> frozenset[str]:
@@ -41,17 +48,31 @@ def uncovered(holdings: Holdings, wanted: Iterable[str]) -> frozenset[str]:
     return frozenset(
         each
         for each in own(wanted)
-        if not any(covers(held, each) for held in holdings.allowed)
+        if not _any_covers(holdings.allowed, each)
+        or not (holdings.scopes is None or _any_covers(holdings.scopes, each))
         or any(covers(denied, each) or covers(each, denied) for denied in holdings.denied)
     )
 
 
-def holdings_everywhere(facts: Facts, at: int) -> Holdings:
-    """What the subject may hand on: held everywhere. A denial counts wherever it holds."""
+def require_cover(holdings: Holdings, patterns: Iterable[str]) -> None:
+    """Refuse to give or take away what ``holdings`` do not cover.
+
+    Raises:
+        Forbidden: ``missing`` names what one would have to hold.
+    """
+    if missing := sorted(uncovered(holdings, patterns)):
+        raise Forbidden(
+            f"Only who holds them everywhere may give or take these permissions: {', '.join(missing)}.",
+            extra={"missing": missing},
+        )
+
+
+def holdings_everywhere(facts: Facts, at: int, scopes: frozenset[str] | None = None) -> Holdings:
+    """What the subject may hand on. A denial counts wherever it holds."""
     if facts.subject is None or not facts.subject.active:
-        return Holdings(frozenset(), frozenset())
+        return Holdings()
     denied = frozenset().union(*(_granted(scope, Effect.DENY, at) for scope in facts.subject.scopes()))
-    return Holdings(own(_allowed(facts, facts.subject.everywhere, at)), own(denied))
+    return Holdings(own(_allowed(facts, facts.subject.everywhere, at)), own(denied), scopes)
 
 
 def held_anywhere(facts: Facts, at: int) -> frozenset[str]:
@@ -59,6 +80,10 @@ def held_anywhere(facts: Facts, at: int) -> frozenset[str]:
     if facts.subject is None:
         return frozenset()
     return own(pattern for scope in facts.subject.scopes() for pattern in _allowed(facts, scope, at))
+
+
+def _any_covers(patterns: Iterable[str], permission: str) -> bool:
+    return any(covers(pattern, permission) for pattern in patterns)
 
 
 def _allowed(facts: Facts, scope: Scope, at: int) -> frozenset[str]:

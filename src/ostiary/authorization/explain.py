@@ -1,10 +1,10 @@
-"""A decision, and the view of it that people read. The view is worked out when it is asked for, from the same result."""
+"""A decision, and the view of it that people read. Views are worked out when asked for, from the same result."""
 
 from __future__ import annotations
 
 import msgspec
 
-from ostiary.authorization.facts import Facts
+from ostiary.authorization.facts import Facts, Policy, Subject
 from ostiary.authorization.model import Ground, HeldByRole, Reason, Resource
 
 
@@ -22,7 +22,7 @@ class Path(msgspec.Struct, frozen=True):
         return chain if self.resource is None else f"{chain} on {self.resource}"
 
 
-class Decision(msgspec.Struct, frozen=True, repr_omit_defaults=True):
+class Decision(msgspec.Struct, frozen=True):
     """Allowed or not, and what made it so. False in a boolean context when denied.
 
     Attributes:
@@ -46,9 +46,10 @@ class Decision(msgspec.Struct, frozen=True, repr_omit_defaults=True):
     @property
     def because(self) -> tuple[Path, ...]:
         """The deciding facts as paths, in a stable order."""
-        if self.facts is None:
+        if self.facts is None or self.facts.subject is None:
             return ()
-        return tuple(sorted((_path(self.facts, ground) for ground in self.grounds), key=str))
+        policy, subject = self.facts.policy, self.facts.subject
+        return tuple(sorted((_path(policy, subject, ground) for ground in self.grounds), key=str))
 
     @property
     def would_allow(self) -> tuple[str, ...]:
@@ -62,10 +63,9 @@ class Decision(msgspec.Struct, frozen=True, repr_omit_defaults=True):
         return tuple(dict.fromkeys(role for _, roles in ways for role in sorted(roles)))
 
 
-def _path(facts: Facts, ground: Ground) -> Path:
-    assert facts.subject is not None, "grounds are facts of a subject"
-    start = f"{facts.subject.kind}:{facts.subject.id}"
+def _path(policy: Policy, subject: Subject, ground: Ground) -> Path:
+    start = f"{subject.kind}:{subject.id}"
     if isinstance(ground, HeldByRole):
-        roles = (f"role:{name}" for name in facts.policy.route(ground.role, ground.pattern))
+        roles = (f"role:{name}" for name in policy.route(ground.role, ground.pattern))
         return Path((start, *roles, ground.pattern), ground.resource)
     return Path((start, f"{ground.effect.value} {ground.permission}"), ground.resource)

@@ -61,7 +61,7 @@ class Policy:
         return frozenset(pattern for each in roles for pattern in self._permissions.get(each, ()))
 
     def _holders_of(self, pattern: str) -> Mapping[str, str | None]:
-        """Every role that holds ``pattern``: ``None`` if it names it itself, else the included role that leads to it."""
+        """Every role that holds ``pattern``: ``None`` if it names it itself, else the included role that leads on."""
         found = self._holders.get(pattern)
         if found is None:
             if pattern not in self._owners:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -97,7 +98,7 @@ def parse_permission(text: str, field: str = "permission") -> str:
     Raises:
         InvalidRequest: it is neither.
     """
-    if len(text) > MAX_PERMISSION or re.fullmatch(_PERMISSION, text) is None:
+    if not _is_permission(text):
         raise InvalidRequest(
             "A permission is a resource type, a dot and an action in lower case, like documents.read; "
             "documents.* and * are wildcards.",
@@ -131,9 +132,13 @@ def covers(pattern: str, permission: str) -> bool:
     return pattern in ("*", permission) or (pattern.endswith(".*") and permission.startswith(pattern[:-1]))
 
 
+@lru_cache(maxsize=4096)
 def patterns_over(permission: str) -> tuple[str, ...]:
-    """Every pattern that covers one permission, the most specific first; nothing for a wildcard."""
-    if permission.endswith("*"):
+    """Every pattern that covers one permission, the most specific first.
+
+    Nothing covers a wildcard, or what is no permission at all: not even ``*`` allows something unheard of.
+    """
+    if permission.endswith("*") or not _is_permission(permission):
         return ()
     found = [permission]
     prefix = permission.rpartition(".")[0]
@@ -141,3 +146,7 @@ def patterns_over(permission: str) -> tuple[str, ...]:
         found.append(f"{prefix}.*")
         prefix = prefix.rpartition(".")[0]
     return (*found, "*")
+
+
+def _is_permission(text: str) -> bool:
+    return len(text) <= MAX_PERMISSION and re.fullmatch(_PERMISSION, text) is not None

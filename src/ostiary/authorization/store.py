@@ -12,7 +12,7 @@ from ostiary.authorization.model import Effect, Granted, Resource
 from ostiary.errors import NotFound
 
 if TYPE_CHECKING:
-    from ostiary.database import Database, Transaction
+    from ostiary.database import Reader, Transaction
 
 
 class _RoleFact(msgspec.Struct, frozen=True):
@@ -30,7 +30,11 @@ class _SubjectFact(msgspec.Struct, frozen=True):
     expires_at: int | None
 
 
-async def load_policy(db: Database) -> Policy:
+class _Held(msgspec.Struct, frozen=True):
+    permission: str
+
+
+async def load_policy(db: Reader) -> Policy:
     rows = await db.fetch_all(
         _RoleFact,
         "SELECT 'permission' AS kind, role, permission AS value FROM role_permissions"
@@ -42,7 +46,7 @@ async def load_policy(db: Database) -> Policy:
     return Policy(found["permission"], found["include"])
 
 
-async def load_subject(db: Database, account_id: str) -> Subject | None:
+async def load_subject(db: Reader, account_id: str) -> Subject | None:
     rows = await db.fetch_all(
         _SubjectFact,
         "SELECT 'account' AS fact, kind AS name, status AS detail, '' AS resource_type, '' AS resource_id,"
@@ -75,6 +79,18 @@ async def lock_facts(tx: Transaction) -> None:
     To be called before anything is read that the change depends on.
     """
     await tx.bump("authorization")
+
+
+async def held_by_role(tx: Transaction, role: str) -> frozenset[str]:
+    """Every permission and wildcard that the role holds as the transaction sees it, itself or through others."""
+    rows = await tx.fetch_all(
+        _Held,
+        "WITH RECURSIVE reached (role) AS (SELECT name FROM roles WHERE name = :role"
+        " UNION SELECT included FROM role_includes JOIN reached ON reached.role = role_includes.role)"
+        " SELECT permission FROM role_permissions JOIN reached ON reached.role = role_permissions.role",
+        role=role,
+    )
+    return frozenset(row.permission for row in rows)
 
 
 async def require_account(tx: Transaction, account_id: str) -> None:

@@ -5,7 +5,7 @@ CREATE TABLE revisions (
     topic TEXT NOT NULL PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT;
-INSERT INTO revisions (topic, value) VALUES ('authorization', 0), ('keys', 0);
+INSERT INTO revisions (topic, value) VALUES ('authorization', 0), ('roles', 0), ('keys', 0);
 
 CREATE TABLE signing_keys (
     kid TEXT NOT NULL PRIMARY KEY,
