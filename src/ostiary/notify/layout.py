@@ -91,7 +91,7 @@ def _as_html(block: Block) -> str:
     if isinstance(block, Code):
         return (
             '<p class="code" style="margin:0 0 20px;padding:12px 20px;background:#f3f4f6;color:#14161a;'
-            'border-radius:8px;font:600 28px/1.3 ui-monospace,Menlo,Consolas,monospace;'
+            "border-radius:8px;font:600 28px/1.3 ui-monospace,Menlo,Consolas,monospace;"
             'letter-spacing:6px;text-align:center">'
             f"{escape(block.text)}</p>"
         )

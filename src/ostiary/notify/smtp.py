@@ -114,7 +114,8 @@ def compose(mail: Mail, *, sender: Address, recipient: str, message_id: str, dat
     """
     message = EmailMessage(policy=SMTP_POLICY)
     message["From"] = sender
-    message["To"] = Address(addr_spec=recipient)
+    local, _, domain = recipient.rpartition("@")
+    message["To"] = Address(username=local, domain=domain)  # which, unlike addr_spec, takes other alphabets
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(date)
     message["Message-ID"] = message_id
