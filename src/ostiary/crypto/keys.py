@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Self, cast
 
 from cryptography.hazmat.primitives.serialization import load_der_private_key
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
@@ -63,7 +63,7 @@ class Key:
         try:
             native = cast(Any, load_der_private_key(der, None))
             return cls(_checked(_KEY_TYPE[algorithm].import_key(native)), algorithm, kid)
-        except (JoseError, TypeError, KeyError) as cause:
+        except (JoseError, SecurityWarning, ValueError, TypeError, KeyError) as cause:
             raise ValueError(f"not a private key for {algorithm}") from cause
 
     @classmethod
@@ -84,7 +84,7 @@ class Key:
                 raise ValueError("kid is not text")
             public = {name: jwk[name] for name in _PUBLIC_MEMBERS[algorithm]}
             return cls(_checked(_KEY_TYPE[algorithm].import_key(public)), algorithm, kid)
-        except (JoseError, ValueError, TypeError, KeyError) as cause:
+        except (JoseError, SecurityWarning, ValueError, TypeError, KeyError) as cause:
             raise InvalidRequest("The key is not a public key that can be used here.") from cause
 
     @classmethod
