@@ -29,7 +29,7 @@ _MIGRATION = 3600.0  # seconds that a statement of a migration, or waiting for a
 _MIGRATION_LOCK = 0x6F737469617279  # "ostiary"; advisory locks are numbers
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
-_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _OUT_OF_ORDER = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -38,6 +38,7 @@ _OUT_OF_ORDER = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.PostgresSystemError,
+    asyncpg.InternalClientError,  # the server has just closed the connection and asyncpg is about to notice
 )
 _WRONG_SETTINGS = (
     ValueError,
@@ -55,10 +56,22 @@ def _raise(error: Exception, connection: Connection | None) -> NoReturn:
     if isinstance(error, asyncpg.InFailedSQLTransactionError):
         raise RuntimeError(FAILED) from error
     # A closed connection and a parameter of the wrong type are both an InterfaceError.
-    closed = isinstance(error, asyncpg.InterfaceError) and (connection is None or connection.is_closed())
+    closed = isinstance(error, asyncpg.InterfaceError) and (connection is None or _is_closed(connection))
     if closed or isinstance(error, _OUT_OF_ORDER):
         raise Unavailable(retry_after=1) from error
     raise error
+
+
+def _is_closed(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # so closed that the pool has taken it back
+        return True
+
+
+def _terminate(connection: Connection) -> None:
+    if not _is_closed(connection):
+        connection.terminate()
 
 
 class _PostgreSQLReader(Reader):
@@ -89,6 +102,8 @@ async def _call(connection: Connection, method: str, sql: str, params: dict[str,
     try:
         return await getattr(connection, method)(statement, *arguments, timeout=limit)
     except _DRIVER as error:
+        if isinstance(error, asyncpg.InternalClientError):
+            _terminate(connection)
         _raise(error, connection)
 
 
@@ -130,14 +145,14 @@ class _PostgreSQLTransaction(_PostgreSQLReader, Transaction):
 
     async def roll_back(self) -> None:
         """Undo everything. When even that fails, the end of the connection makes the server do it."""
-        if self._connection.is_closed():
+        if _is_closed(self._connection):
             return
         try:
             await self._connection.execute("ROLLBACK", timeout=_STATEMENT)
         except _DRIVER:
-            self._connection.terminate()
+            _terminate(self._connection)
         except asyncio.CancelledError:
-            self._connection.terminate()
+            _terminate(self._connection)
             raise
 
     def end(self) -> None:
