@@ -1,0 +1,43 @@
+"""Every setting, typed and frozen, one section a room.
+
+Owns what can be set, how it is written, and which settings are a fault. The environment (``OSTIARY_ISSUER``,
+``OSTIARY_MAIL_HOST``) goes over ``ostiary.toml`` (top-level keys, one table a section), which goes over the defaults.
+Depends on nothing but the errors. Refuses to start anything half-right: every fault is reported, at once, and a name
+that no setting has is one, so that a typing error never leaves a default in force.
+"""
+
+from ostiary.settings.development import dev_settings
+from ostiary.settings.forms import Network, Rate, Secret
+from ostiary.settings.load import load, production_faults
+from ostiary.settings.model import (
+    DatabaseSettings,
+    LimitSettings,
+    MailSettings,
+    PasswordSettings,
+    RegistrationSettings,
+    ServerSettings,
+    SessionSettings,
+    Settings,
+    TokenSettings,
+)
+from ostiary.settings.reference import reference, shown
+
+__all__ = [
+    "DatabaseSettings",
+    "LimitSettings",
+    "MailSettings",
+    "Network",
+    "PasswordSettings",
+    "Rate",
+    "RegistrationSettings",
+    "Secret",
+    "ServerSettings",
+    "SessionSettings",
+    "Settings",
+    "TokenSettings",
+    "dev_settings",
+    "load",
+    "production_faults",
+    "reference",
+    "shown",
+]

@@ -1,0 +1,67 @@
+"""The settings of ``ostiary dev``: everything in one folder, nothing to set."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from ostiary.errors import ConfigurationError
+from ostiary.settings.load import load
+from ostiary.settings.model import LimitSettings, Settings
+
+
+def dev_settings(
+    data: Path, port: int = 8000, environ: Mapping[str, str] | None = None, toml: Path | None = None
+) -> Settings:
+    """Settings for development: http on localhost, SQLite and the master key in the folder ``data``, generous limits.
+
+    Both folder and key are made when they are missing. Mail stays in the outbox. What else ``environ`` and ``toml``
+    set holds here too.
+
+    Raises:
+        ConfigurationError: the folder cannot be written, or a setting is at fault.
+    """
+    data = data.absolute()
+    key_file = data / "master.key"
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(data, os.W_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
+        if not key_file.exists():
+            _make_key(key_file)
+    except OSError as cause:
+        reason = f"{cause.strerror}; choose another folder with --data"
+        raise ConfigurationError([f"{data}: cannot be used to keep data in: {reason}"]) from cause
+    settings = load(
+        environ or {},
+        toml,
+        {
+            "dev": True,
+            "issuer": f"http://localhost:{port}",
+            "server.port": port,
+            "master_key": None,
+            "master_key_file": str(key_file),
+            "database.url": f"sqlite:///{data / 'ostiary.db'}",
+            "mail.sender": "outbox",
+        },
+    )
+    set_limits = any(path.startswith("limits.") for path in settings.sources)
+    return settings if set_limits else msgspec.structs.replace(settings, limits=LimitSettings().for_dev())
+
+
+def _make_key(path: Path) -> None:
+    # Written aside and linked into place: of two processes that start at once one wins, and a killed one leaves no
+    # half of a key.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".master.key.") as aside:  # mode 0600
+        aside.write(secrets.token_hex(32) + "\n")
+        aside.flush()
+        os.fsync(aside.fileno())
+        try:
+            os.link(aside.name, path)
+        except FileExistsError:
+            return

@@ -1,0 +1,147 @@
+"""How settings that are more than a string or a number are written: durations, rates, networks, keys, URLs."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Secret:
+    """Text that no ``repr``, log line or error message shows; :meth:`reveal` is the only way to it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "********"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """At most ``count`` in ``seconds``; written ``10/1m``."""
+
+    count: int
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"{self.count}/{duration_text(self.seconds)}"
+
+
+class Form(NamedTuple):
+    """How a kind of value is written.
+
+    Attributes:
+        read: makes the value from what TOML or the environment holds; raises ValueError, or TypeError or
+            AttributeError where that is of an altogether wrong type.
+        words: what may be written.
+        show: the value as text that may be shown to anybody.
+        secret: what was written is not repeated when it is refused.
+    """
+
+    read: Callable[[Any], Any]
+    words: str
+    show: Callable[[Any], str] = str
+    secret: bool = False
+
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+def _read_duration(raw: int | str) -> int:
+    found = re.fullmatch(r"(\d{1,9})([smhd]?)", raw) if isinstance(raw, str) else None
+    if found is None:
+        return int(raw) if type(raw) is int else _refuse()
+    return int(found[1]) * _UNITS[found[2] or "s"]
+
+
+def duration_text(seconds: int) -> str:
+    """``86400`` to ``1d``, as it may be written."""
+    unit = next(unit for unit, size in _UNITS.items() if (seconds % size == 0 and seconds >= size) or unit == "s")
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+def _read_rate(raw: str) -> Rate:
+    count, _, duration = raw.partition("/")
+    rate = Rate(int(count), _read_duration(duration))
+    return rate if rate.count > 0 and rate.seconds > 0 else _refuse()
+
+
+def _read_networks(raw: str | list[str]) -> tuple[Network, ...]:
+    items = raw.split(",") if isinstance(raw, str) else raw
+    return tuple(ipaddress.ip_network(item.strip()) for item in items)
+
+
+def _read_key(raw: str) -> Secret:
+    # Only the shape: what the 32 bytes are is for the room of cryptography to know.
+    text = raw.strip()
+    return Secret(text) if re.fullmatch(r"[0-9A-Fa-f]{64}|[0-9A-Za-z+/_-]{43}=?", text) else _refuse()
+
+
+def _read_secret(raw: object) -> Secret:
+    return Secret(raw) if isinstance(raw, str) else _refuse()
+
+
+def _read_address(raw: str) -> str:
+    return raw if re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+", raw) else _refuse()
+
+
+def _read_issuer(raw: str) -> str:
+    url = urlsplit(raw)
+    clean = not (url.query or url.fragment or "@" in url.netloc or raw.endswith(("/", "?", "#")))
+    if url.scheme not in {"http", "https"} or not url.hostname or not clean or not re.fullmatch(r"[!-~]+", raw):
+        _refuse()
+    return raw if url.port != 0 else _refuse()
+
+
+def _read_database_url(raw: str) -> str:
+    return raw if re.match(r"sqlite:///.|postgresql://.", raw) else _refuse()
+
+
+def masked_url(url: str) -> str:
+    """``url`` without the password in it, if it holds one."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:********@", url)
+
+
+def _refuse() -> Any:
+    raise ValueError
+
+
+DURATION = Form(_read_duration, 'seconds, or like `"10m"`, `"24h"`, `"30d"`', duration_text)
+RATE = Form(_read_rate, 'a number in a time, like `"10/1m"`')
+NETWORKS = Form(
+    _read_networks,
+    'networks, like `["10.0.0.0/8"]`; comma-separated in the environment',
+    lambda networks: ", ".join(map(str, networks)),
+)
+KEY = Form(_read_key, "32 random bytes in hex or base64, as `openssl rand -hex 32` prints", secret=True)
+SECRET = Form(_read_secret, "a string", secret=True)
+ADDRESS = Form(_read_address, "an e-mail address")
+PATH = Form(lambda raw: Path(raw).expanduser(), "the path of a file")
+ISSUER = Form(
+    _read_issuer, "an absolute http or https URL without trailing slash, query, fragment or user, with a path or none"
+)
+DATABASE_URL = Form(
+    _read_database_url,
+    "`sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user:password@host/name`",
+    masked_url,
+    secret=True,
+)

@@ -1,0 +1,195 @@
+"""Reading the settings, and naming everything that is wrong with them at once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ostiary.errors import ConfigurationError
+from ostiary.settings.fields import fields, sections
+from ostiary.settings.forms import KEY
+from ostiary.settings.model import Settings
+
+_ARGON2_MINIMUM = {1: 47_104, 2: 19_456, 3: 12_288, 4: 9_216}
+"""Passes to KiB of memory (OWASP Password Storage Cheat Sheet); 7168 from five passes on."""
+
+
+def load(
+    environ: Mapping[str, str],
+    toml: Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+    *,
+    production: bool = False,
+) -> Settings:
+    """The settings that ``environ`` over the file ``toml`` over the defaults make.
+
+    An empty variable counts as not set. A file that does not exist is a fault; pass ``None`` for no file.
+
+    Args:
+        environ: variables by name; ``OSTIARY_TEST_…`` and those without the prefix are not looked at.
+        toml: the settings file.
+        overrides: values by path (``server.port``) that win over both; ``None`` unsets. ``dev`` can be set only here.
+        production: also refuse what :func:`production_faults` names.
+
+    Raises:
+        ConfigurationError: names every fault.
+    """
+    given = {path: (value, "the caller") for path, value in (overrides or {}).items() if path != "dev"}
+    faults: dict[str, str] = {}
+    raw = _from_toml(toml, faults) | _from_environment(environ, faults) | given
+    settings = _build(raw, faults, dev=bool((overrides or {}).get("dev")))
+    for path, wrong, text in [*_checks(settings), *(_production_checks(settings) if production else [])]:
+        if wrong:
+            faults.setdefault(path, text)  # a value that was refused is a fault once
+    if faults:
+        raise ConfigurationError([f"{name}: {text}" for name, text in faults.items()])
+    return settings
+
+
+def production_faults(settings: Settings) -> list[str]:
+    """What is good enough to develop with, and not to serve people with. Each begins with the setting's path."""
+    return [f"{path}: {text}" for path, wrong, text in _production_checks(settings) if wrong]
+
+
+_Raw = dict[str, tuple[object, str]]
+"""What was written for a setting, and where, by the setting's path."""
+
+
+def _from_toml(file: Path | None, faults: dict[str, str]) -> _Raw:
+    if file is None:
+        return {}
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as cause:
+        faults[str(file)] = f"cannot be read: {_reason(cause)}"
+        return {}
+    found: dict[str, object] = {}
+    for name, value in document.items():
+        if name in sections() and isinstance(value, dict):
+            found |= {f"{name}.{inner}": member for inner, member in value.items()}
+        else:
+            found[name] = value
+    known = {field.path for field in fields()}
+    faults |= {name: _unknown(name, known, str(file)) for name in found if name not in known}
+    return {name: (value, str(file)) for name, value in found.items() if name in known}
+
+
+def _from_environment(environ: Mapping[str, str], faults: dict[str, str]) -> _Raw:
+    known = {field.variable: field.path for field in fields()}
+    ours = sorted(name for name in environ if name.startswith("OSTIARY_") and not name.startswith("OSTIARY_TEST_"))
+    faults |= {name: _unknown(name, set(known), "the environment") for name in ours if name not in known}
+    return {known[name]: (environ[name], name) for name in ours if name in known and environ[name]}
+
+
+def _unknown(name: str, known: set[str], where: str) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"is in {where}, but there is no such setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _build(raw: _Raw, faults: dict[str, str], *, dev: bool) -> Settings:
+    """The settings, with the default where a value is refused."""
+    values: dict[str, dict[str, Any]] = {section: {} for section in ("", *sections())}
+    sources: dict[str, str] = {}
+    for field in fields():
+        given, source = raw.get(field.path, (None, ""))
+        if given is None:
+            continue
+        try:
+            values[field.section][field.name] = field.read(given)
+        except (ValueError, TypeError, AttributeError):
+            what = "the value" if field.form and field.form.secret else repr(given)
+            faults[field.path] = f"{what} (from {source}) is not accepted; it is {field.accepted}"
+        else:
+            sources[field.path] = source
+    top = values.pop("")
+    built: dict[str, Any] = {section: sections()[section](**values[section]) for section in values}
+    return _with_key_from_file(Settings(**top, **built, dev=dev, sources=sources), faults)
+
+
+def _with_key_from_file(settings: Settings, faults: dict[str, str]) -> Settings:
+    path = settings.master_key_file
+    if path is None:
+        return settings
+    if settings.master_key:
+        faults["master_key"] = "is set, and master_key_file too; set one of them"
+        return settings
+    try:
+        key = KEY.read(path.read_text("ascii"))
+    except OSError as cause:
+        faults["master_key"] = f"{path} cannot be read: {_reason(cause)}"
+    except ValueError:
+        faults["master_key"] = f"{path} does not hold {KEY.words}"
+    else:
+        return msgspec.structs.replace(settings, master_key=key, sources=settings.sources | {"master_key": str(path)})
+    return settings
+
+
+def _reason(cause: Exception) -> object:
+    return getattr(cause, "strerror", None) or cause
+
+
+_Check = tuple[str, bool, str]
+"""The path of a setting, whether it is at fault, and the fault in words."""
+
+
+def _checks(settings: Settings) -> list[_Check]:
+    """What one setting alone cannot tell: one row a rule."""
+    mail, passwords, sessions, tokens = settings.mail, settings.passwords, settings.sessions, settings.tokens
+    smtp = mail.sender == "smtp"
+    memory = _ARGON2_MINIMUM.get(passwords.passes, 7_168)
+    return [
+        ("issuer", settings.dev and not _on_loopback(settings.issuer), "development mode is for loopback addresses"),
+        ("mail.host", smtp and not mail.host, 'is needed with mail.sender = "smtp"'),
+        ("mail.from_address", smtp and not mail.from_address, 'is needed with mail.sender = "smtp"'),
+        (
+            "mail.password",
+            bool(mail.username) != bool(mail.password),
+            "set mail.username and mail.password, or neither",
+        ),
+        (
+            "passwords.memory_kib",
+            passwords.memory_kib < memory,
+            f"OWASP's minimum with passwords.passes = {passwords.passes} is {memory}",
+        ),
+        ("sessions.idle", sessions.idle > sessions.absolute, "is longer than sessions.absolute"),
+        (
+            "tokens.refresh_idle",
+            tokens.refresh_idle > tokens.refresh_absolute,
+            "is longer than tokens.refresh_absolute",
+        ),
+    ]
+
+
+def _production_checks(settings: Settings) -> list[_Check]:
+    mail, networks = settings.mail, settings.server.trusted_proxies
+    return [
+        ("dev", settings.dev, "development mode is on"),
+        ("issuer", urlsplit(settings.issuer).scheme != "https", f"{settings.issuer} is not https"),
+        ("master_key", settings.master_key is None, f"is not set, nor is master_key_file; it is {KEY.words}"),
+        ("mail.sender", mail.sender == "outbox", 'mail would stay in the outbox; set it to "smtp"'),
+        (
+            "mail.security",
+            mail.security == "none" and bool(mail.password),
+            "would send mail.password in clear text",
+        ),
+        (
+            "server.trusted_proxies",
+            any(network.prefixlen == 0 for network in networks),
+            "trusts everybody to say what address they come from",
+        ),
+    ]
+
+
+def _on_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

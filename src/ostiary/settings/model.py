@@ -1,0 +1,181 @@
+"""The settings, one section a room. Description and limits stand beside each field; the reference is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ostiary.settings.forms import (
+    ADDRESS,
+    DATABASE_URL,
+    DURATION,
+    ISSUER,
+    KEY,
+    NETWORKS,
+    PATH,
+    RATE,
+    SECRET,
+    Form,
+    Network,
+    Rate,
+    Secret,
+    masked_url,
+)
+
+
+def setting(description: str, form: Form | None = None, **limits: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=description, extra={"form": form}, **limits)
+
+
+class ServerSettings(msgspec.Struct, frozen=True):
+    """The HTTP server of `ostiary serve` and `ostiary dev`, and the limits of a request."""
+
+    host: Annotated[str, setting("Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, setting("Port to listen on.", ge=1, le=65535)] = 8000
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        setting("Proxies whose `X-Forwarded-For` tells the caller's address. Nobody else's is read.", NETWORKS),
+    ] = ()
+    max_body: Annotated[int, setting("Longest request body, in bytes.", ge=1024, le=1_048_576)] = 65_536
+    max_header: Annotated[int, setting("All request headers together, in bytes.", ge=4096, le=65_536)] = 16_384
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True):
+    """Where everything is kept."""
+
+    url: Annotated[str, setting("The database.", DATABASE_URL)] = "sqlite:///.ostiary/ostiary.db"
+    pool: Annotated[int, setting("Connections that one process opens to PostgreSQL.", ge=2, le=100)] = 10
+
+    def __repr__(self) -> str:
+        return f"DatabaseSettings(url={masked_url(self.url)!r}, pool={self.pool})"
+
+
+class MailSettings(msgspec.Struct, frozen=True):
+    """Outgoing e-mail."""
+
+    sender: Annotated[
+        Literal["outbox", "smtp"], setting("`outbox` keeps mail in the database for the developer to read.")
+    ] = "outbox"
+    host: Annotated[str | None, setting("SMTP server.")] = None
+    port: Annotated[int, setting("Its port.", ge=1, le=65535)] = 587
+    security: Annotated[
+        Literal["starttls", "tls", "none"], setting("`starttls` is required to succeed; it never falls back.")
+    ] = "starttls"
+    username: Annotated[str | None, setting("Who signs in to the SMTP server.")] = None
+    password: Annotated[Secret | None, setting("And with what.", SECRET)] = None
+    from_address: Annotated[str | None, setting("The address that mail comes from.", ADDRESS)] = None
+    from_name: Annotated[str | None, setting("The name beside it; `site_name` when not set.")] = None
+
+
+class PasswordSettings(msgspec.Struct, frozen=True):
+    """Rules for passwords (NIST SP 800-63B-4 section 3.1.1.2) and the cost of hashing them with Argon2id."""
+
+    min_length: Annotated[
+        int,
+        setting(
+            "Shortest password, in characters. NIST asks for 15 where the password is the only factor and allows 8 "
+            "beside a second one.",
+            ge=8,
+            le=64,
+        ),
+    ] = 12
+    max_length: Annotated[int, setting("Longest password, in characters.", ge=64, le=1024)] = 256
+    memory_kib: Annotated[
+        int, setting("Memory of one hash, in KiB. Less than OWASP's minimum is refused.", ge=7168, le=4_194_304)
+    ] = 19_456
+    passes: Annotated[int, setting("Passes over that memory.", ge=1, le=64)] = 2
+    queue: Annotated[
+        int, setting("Hashes that may wait for a free core before sign-in answers 503.", ge=1, le=1000)
+    ] = 32
+
+
+class SessionSettings(msgspec.Struct, frozen=True):
+    """Browser sessions."""
+
+    idle: Annotated[int, setting("Ends a session that was not used for so long.", DURATION, ge=300)] = 7 * 86_400
+    absolute: Annotated[int, setting("Ends a session so long after sign-in.", DURATION, ge=300)] = 30 * 86_400
+
+
+class TokenSettings(msgspec.Struct, frozen=True):
+    """Access and refresh tokens, and the keys that sign them."""
+
+    access_ttl: Annotated[int, setting("Life of an access token.", DURATION, ge=300, le=900)] = 600
+    refresh_idle: Annotated[int, setting("Ends a refresh token that was not used for so long.", DURATION, ge=900)] = (
+        14 * 86_400
+    )
+    refresh_absolute: Annotated[
+        int, setting("Ends a family of refresh tokens so long after sign-in.", DURATION, ge=900)
+    ] = 90 * 86_400
+    algorithm: Annotated[
+        Literal["ES256", "RS256"], setting("Signs access tokens. RS256 costs 12 times as much CPU.")
+    ] = "ES256"
+    key_publish_lead: Annotated[
+        int, setting("How long a new key is published before it signs.", DURATION, ge=0, le=86_400)
+    ] = 600
+
+
+class RegistrationSettings(msgspec.Struct, frozen=True):
+    """Sign-up and proof of the e-mail address."""
+
+    open: Annotated[bool, setting("Whether people may register themselves.")] = True
+    challenge_ttl: Annotated[
+        int, setting("Life of a verification link and of its code.", DURATION, ge=300, le=604_800)
+    ] = 86_400
+    pending_ttl: Annotated[
+        int, setting("Removes an account whose address nobody proved for so long.", DURATION, ge=3600)
+    ] = 7 * 86_400
+    code_tries: Annotated[int, setting("Wrong tries after which a code is void.", ge=1, le=10)] = 5
+
+
+class LimitSettings(msgspec.Struct, frozen=True):
+    """Rate limits; what exceeds one gets 429 and is told when to try again."""
+
+    login_address: Annotated[Rate, setting("Sign-in tries from one network address.", RATE)] = Rate(30, 60)
+    login_account: Annotated[Rate, setting("Sign-in tries for one account.", RATE)] = Rate(10, 300)
+    register_address: Annotated[Rate, setting("Registrations from one network address.", RATE)] = Rate(20, 3600)
+    verify_address: Annotated[Rate, setting("Codes and links tried from one network address.", RATE)] = Rate(30, 600)
+    mail_account: Annotated[Rate, setting("Mails to one account that somebody else may cause.", RATE)] = Rate(5, 3600)
+    api_address: Annotated[Rate, setting("All other requests from one network address.", RATE)] = Rate(600, 60)
+
+    def for_dev(self) -> LimitSettings:
+        """A hundred times as generous: one developer and one test suite share one address."""
+        raised = {name: Rate(rate.count * 100, rate.seconds) for name, rate in msgspec.structs.asdict(self).items()}
+        return LimitSettings(**raised)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of one Ostiary."""
+
+    issuer: Annotated[
+        str,
+        setting(
+            "The public URL of this Ostiary; its path, if any, is where the pages and the API are mounted. "
+            "Stands in every token, so changing it ends them all.",
+            ISSUER,
+        ),
+    ] = "http://localhost:8000"
+    site_name: Annotated[str, setting("The name on pages and in mail.", min_length=1, max_length=64)] = "Ostiary"
+    master_key: Annotated[
+        Secret | None, setting("Seals the secrets in the database; without it they are lost.", KEY)
+    ] = None
+    master_key_file: Annotated[Path | None, setting("A file that holds `master_key` instead.", PATH)] = None
+    server: ServerSettings = ServerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    mail: MailSettings = MailSettings()
+    passwords: PasswordSettings = PasswordSettings()
+    sessions: SessionSettings = SessionSettings()
+    tokens: TokenSettings = TokenSettings()
+    registration: RegistrationSettings = RegistrationSettings()
+    limits: LimitSettings = LimitSettings()
+    dev: bool = False
+    """Development mode; only code sets it, for `ostiary dev`."""
+    sources: dict[str, str] = {}
+    """Where each setting that is not at its default comes from, for `ostiary config show`."""
+
+    @property
+    def base_path(self) -> str:
+        """The path of the issuer, under which everything is mounted: ``""`` or ``"/auth"``."""
+        return urlsplit(self.issuer).path
