@@ -40,7 +40,7 @@ def decode_cursor(cursor: str) -> str:
         if len(cursor) > _MAX_CURSOR:
             raise ValueError
         key = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("utf-8")
-        if not key.isprintable() or encode_cursor(key) != cursor:
+        if not key or not key.isprintable() or encode_cursor(key) != cursor:
             raise ValueError
     except (ValueError, binascii.Error):
         raise InvalidRequest("This is not a cursor from an earlier page.", field="cursor") from None
