@@ -78,11 +78,16 @@ class Postgres:
         self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def drop_abandoned(self) -> None:
-        for name in filter(abandoned, self.databases()):
-            self.drop(name)
+        """Drop what killed runs left. Of several workers that start at once, one does."""
+        if self._wait(self._connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", _PREFIX)):
+            for name in filter(abandoned, self.databases()):
+                self.drop(name)
+            self.execute("SELECT pg_advisory_unlock_all()")
 
     def databases(self) -> list[str]:
-        return [row["datname"] for row in self._wait(self._connection.fetch("SELECT datname FROM pg_database"))]
+        """The databases that this run may drop."""
+        query = "SELECT datname FROM pg_database WHERE pg_has_role(datdba, 'MEMBER')"
+        return [row["datname"] for row in self._wait(self._connection.fetch(query))]
 
     def execute(self, statement: str) -> None:
         self._wait(self._connection.execute(statement))
