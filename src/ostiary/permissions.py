@@ -34,5 +34,4 @@ class Permission(StrEnum):
     KEYS_READ = "ostiary.keys.read"
     KEYS_ROTATE = "ostiary.keys.rotate"
     AUDIT_READ = "ostiary.audit.read"
-    OUTBOX_READ = "ostiary.outbox.read"
     DECISIONS_EVALUATE = "ostiary.decisions.evaluate"

@@ -9,7 +9,9 @@ Refuses to cache a decision, to allow what no fact allows, to let anybody hand o
 to leave Ostiary without an administrator.
 """
 
-from ostiary.authorization.assignments import Assignment, AssignmentCreate, Assignments
+from ostiary.authorization.administrators import appoint, has_administrator
+from ostiary.authorization.assignments import Assignment, AssignmentCreate, Assignments, HeldRole
+from ostiary.authorization.audit_reading import AuditQuery, AuditReading
 from ostiary.authorization.authorizer import Authorizer
 from ostiary.authorization.authzen import AuthZen, EvaluationRequest, EvaluationResponse
 from ostiary.authorization.caller import Caller
@@ -25,6 +27,8 @@ __all__ = [
     "Assignment",
     "AssignmentCreate",
     "Assignments",
+    "AuditQuery",
+    "AuditReading",
     "AuthZen",
     "Authorizer",
     "Caller",
@@ -37,6 +41,7 @@ __all__ = [
     "GrantChange",
     "GrantCreate",
     "Grants",
+    "HeldRole",
     "Holdings",
     "LastAdministrator",
     "Path",
@@ -49,7 +54,9 @@ __all__ = [
     "RoleCreate",
     "Roles",
     "Subject",
+    "appoint",
     "decide",
+    "has_administrator",
     "parse_permission",
     "require_cover",
     "uncovered",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ostiary.base.ids import new_id
 from ostiary.permissions import ADMINISTRATOR, NAMESPACE
 
 if TYPE_CHECKING:
@@ -37,3 +38,27 @@ async def is_last_administrator(tx: Transaction, account_id: str, now: int) -> b
         now=now,
     )
     return [each.account_id for each in found] == [account_id]
+
+
+async def has_administrator(tx: Transaction) -> bool:
+    """Whether anybody active has the built-in role everywhere."""
+    return None is not await tx.fetch_value(
+        "SELECT held.account_id FROM role_assignments held JOIN accounts ON accounts.id = held.account_id"
+        " WHERE held.role = :administrator AND held.resource_type = '' AND accounts.status = 'active' LIMIT 1",
+        administrator=ADMINISTRATOR,
+    )
+
+
+async def appoint(tx: Transaction, account_id: str, now: int) -> None:
+    """Give an account the built-in role everywhere, on nobody's authority but the operator's: for the first one only.
+
+    Call ``tx.bump("authorization")`` before, so that two cannot both be the first.
+    """
+    await tx.execute(
+        "INSERT INTO role_assignments (id, account_id, role, resource_type, resource_id, created_at)"
+        " VALUES (:id, :account_id, :role, '', '', :now)",
+        id=new_id("asg", now),
+        account_id=account_id,
+        role=ADMINISTRATOR,
+        now=now,
+    )

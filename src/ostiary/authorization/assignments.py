@@ -50,6 +50,21 @@ class _Row(msgspec.Struct, frozen=True):
     created_at: int
 
 
+class HeldRole(msgspec.Struct, frozen=True):
+    """A role as whoever holds it sees it; without a resource it holds everywhere."""
+
+    name: str
+    description: str
+    resource: Resource | None
+
+
+class _Held(msgspec.Struct, frozen=True):
+    name: str
+    description: str
+    resource_type: str
+    resource_id: str
+
+
 class Assignments:
     def __init__(self, db: Database, authorizer: Authorizer, clock: Clock) -> None:
         self._db = db
@@ -73,6 +88,22 @@ class Assignments:
             most=check_limit(limit) + 1,
         )
         return page_of(rows, limit, key=lambda row: row.id, item=_view)
+
+    async def own(self, caller: Caller) -> list[HeldRole]:
+        """The roles of the caller's own account, for its owner to see.
+
+        Raises:
+            Unauthenticated: nobody has signed in.
+        """
+        # No permission needed: it is the caller's own account.
+        rows = await self._db.fetch_all(
+            _Held,
+            "SELECT r.name AS name, r.description AS description, a.resource_type AS resource_type,"
+            " a.resource_id AS resource_id FROM role_assignments a JOIN roles r ON r.name = a.role"
+            " WHERE a.account_id = :account_id ORDER BY r.name, a.id LIMIT 200",
+            account_id=caller.require_account(),
+        )
+        return [HeldRole(row.name, row.description, place(row.resource_type, row.resource_id)) for row in rows]
 
     async def assign(self, caller: Caller, account_id: str, new: AssignmentCreate) -> Assignment:
         """Give the account a role. Where it has it already, that assignment is the answer and nothing changes.

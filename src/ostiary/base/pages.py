@@ -9,9 +9,10 @@ from __future__ import annotations
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from ostiary.errors import InvalidRequest
 
@@ -45,6 +46,13 @@ def decode_cursor(cursor: str) -> str:
     except (ValueError, binascii.Error):
         raise InvalidRequest("This is not a cursor from an earlier page.", field="cursor") from None
     return key
+
+
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which part of a list."""
+
+    cursor: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] = 50
 
 
 def encode_cursor(key: str) -> str:

@@ -138,7 +138,9 @@ class LimitSettings(msgspec.Struct, frozen=True):
     register_address: Annotated[Rate, setting("Registrations from one network address.", RATE)] = Rate(20, 3600)
     verify_address: Annotated[Rate, setting("Codes and links tried from one network address.", RATE)] = Rate(30, 600)
     mail_account: Annotated[Rate, setting("Mails to one account that somebody else may cause.", RATE)] = Rate(5, 3600)
-    api_address: Annotated[Rate, setting("All other requests from one network address.", RATE)] = Rate(600, 60)
+    anonymous_address: Annotated[
+        Rate, setting("Requests without a valid credential from one network address.", RATE)
+    ] = Rate(600, 60)
 
     def for_dev(self) -> LimitSettings:
         """A hundred times as generous: one developer and one test suite share one address."""

@@ -1,0 +1,205 @@
+"""What administrators do with accounts. Nobody changes an account that holds more of Ostiary than they do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ostiary.accounts.model import Account, AccountView, Kind, parse_name, parse_username
+from ostiary.accounts.store import AccountStore, AccountUpdate
+from ostiary.audit import Event, record
+from ostiary.authorization import Authorizer, Caller
+from ostiary.base.email import EmailAddress, parse_email
+from ostiary.base.pages import Page, PageQuery
+from ostiary.credentials import Passwords
+from ostiary.database import Database, Transaction
+from ostiary.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from ostiary.permissions import Permission
+from ostiary.sessions import Sessions
+from ostiary.tokens import RefreshTokens
+
+
+class AccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A new account. A user needs an e-mail address, which the administrator vouches for, and may get a password."""
+
+    email: str | None = None
+    username: str | None = None
+    name: str = ""
+    kind: Kind = "user"
+    password: str | None = None
+
+
+class AccountChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Members that are left out stay as they are."""
+
+    email: str | UnsetType = UNSET
+    username: str | None | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    status: Literal["active", "disabled"] | UnsetType = UNSET
+
+
+class AccountAdministration:
+    """The administrators' use cases."""
+
+    def __init__(
+        self,
+        db: Database,
+        accounts: AccountStore,
+        passwords: Passwords,
+        sessions: Sessions,
+        refresh_tokens: RefreshTokens,
+        authorizer: Authorizer,
+    ) -> None:
+        self._db = db
+        self._accounts = accounts
+        self._passwords = passwords
+        self._sessions = sessions
+        self._refresh_tokens = refresh_tokens
+        self._authorizer = authorizer
+
+    async def list(self, caller: Caller, listing: PageQuery) -> Page[AccountView]:
+        """A page of accounts, oldest first.
+
+        Raises:
+            InvalidRequest: the cursor or the limit is not usable.
+        """
+        await caller.require(Permission.ACCOUNTS_READ)
+        return await self._accounts.listed(listing.cursor, listing.limit)
+
+    async def get(self, caller: Caller, account_id: str) -> Account:
+        """One account, by its id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        await caller.require(Permission.ACCOUNTS_READ)
+        account = await self._accounts.get(account_id)
+        if account is None:
+            raise NotFound("There is no such account.")
+        return account
+
+    async def find(self, caller: Caller, identifier: str) -> Account:
+        """One account, by id, e-mail address or username.
+
+        Raises:
+            NotFound: there is none.
+        """
+        await caller.require(Permission.ACCOUNTS_READ)
+        account = await self._accounts.get(identifier) or await self._accounts.by_identifier(identifier)
+        if account is None:
+            raise NotFound("There is no such account.")
+        return account
+
+    async def create(self, caller: Caller, new: AccountCreate) -> Account:
+        """Create an active account; the address counts as verified, since an administrator vouches for it.
+
+        Raises:
+            InvalidRequest: a member cannot be used.
+            WeakPassword: a rule refuses the password.
+            Conflict: the address or the username is in use.
+        """
+        await caller.require(Permission.ACCOUNTS_CREATE)
+        email, username, name = _address(new.email), parse_username(new.username), parse_name(new.name)
+        if email is None and username is None and not name:
+            raise InvalidRequest("An account needs an e-mail address, a username or a name.")
+        if new.kind == "user" and email is None:
+            raise InvalidRequest("A user needs an e-mail address.", field="email")
+        if new.kind != "user" and new.password is not None:
+            raise InvalidRequest("Only users have passwords.", field="password")
+        phc = None
+        if new.password is not None:
+            phc = await self._passwords.new(new.password, [new.email, username, name])
+        async with self._db.transaction() as tx:
+            account = await self._accounts.insert(
+                tx,
+                caller.at,
+                status="active",
+                email=email.address if email else None,
+                email_key=email.key if email else None,
+                email_verified=email is not None,
+                username=username,
+                name=name,
+                kind=new.kind,
+            )
+            if account is None:
+                raise Conflict("Another account has this e-mail address or username.")
+            if phc is not None:
+                await self._passwords.store(tx, account.id, phc, caller.at)
+            await tx.bump("authorization")
+            await record(tx, caller.at, Event.ACCOUNT_CREATED, caller.actor, account.id, kind=new.kind)
+        return account
+
+    async def change(self, caller: Caller, account_id: str, change: AccountChange) -> Account:
+        """Change an account. Disabling it ends its sessions and tokens.
+
+        Raises:
+            NotFound: there is none.
+            Forbidden: it holds more of Ostiary than the caller does.
+            Conflict: a name is in use, or it is the last administrator.
+        """
+        await caller.require(Permission.ACCOUNTS_UPDATE)
+        update = AccountUpdate(
+            email=UNSET if change.email is UNSET else parse_email(change.email),
+            username=UNSET if change.username is UNSET else parse_username(change.username),
+            name=UNSET if change.name is UNSET else parse_name(change.name),
+            status=change.status,
+        )
+        await self._forbid_outranked(caller, account_id)
+        async with self._db.transaction() as tx:
+            before = await self._begin(tx, account_id)
+            if update.status == "disabled":
+                await self._disable(tx, account_id)
+            after = await self._accounts.update(tx, account_id, caller.at, update)
+            if after is None:
+                raise Conflict("Another account has this e-mail address or username.")
+            await record(tx, caller.at, _event(before, after), caller.actor, account_id)
+        return after
+
+    async def delete(self, caller: Caller, account_id: str) -> None:
+        """Delete an account with its credentials, sessions, roles and grants. The audit log keeps its id.
+
+        Raises:
+            NotFound: there is none.
+            Forbidden: it holds more of Ostiary than the caller does.
+            Conflict: it is the last administrator.
+        """
+        await caller.require(Permission.ACCOUNTS_DELETE)
+        await self._forbid_outranked(caller, account_id)
+        async with self._db.transaction() as tx:
+            await self._begin(tx, account_id)
+            await self._keep_an_administrator(tx, account_id)
+            await self._accounts.delete(tx, account_id)
+            await record(tx, caller.at, Event.ACCOUNT_DELETED, caller.actor, account_id)
+
+    async def _forbid_outranked(self, caller: Caller, account_id: str) -> None:
+        if await self._authorizer.outranked(caller, account_id):
+            raise Forbidden("This account holds permissions in Ostiary that you do not hold.")
+
+    async def _begin(self, tx: Transaction, account_id: str) -> Account:
+        """The account that is about to change, with every other administrative change held off until the end of ``tx``."""
+        await tx.bump("authorization")
+        account = await self._accounts.get_in(tx, account_id)
+        if account is None:
+            raise NotFound("There is no such account.")
+        return account
+
+    async def _disable(self, tx: Transaction, account_id: str) -> None:
+        await self._keep_an_administrator(tx, account_id)
+        await self._sessions.end_all(tx, account_id)
+        await self._refresh_tokens.end_all(tx, account_id)
+
+    async def _keep_an_administrator(self, tx: Transaction, account_id: str) -> None:
+        if await self._authorizer.is_last_administrator(tx, account_id):
+            raise Conflict("This is the last administrator; make another one first.")
+
+
+def _address(text: str | None) -> EmailAddress | None:
+    return parse_email(text) if text else None
+
+
+def _event(before: Account, after: Account) -> Event:
+    if before.status == after.status:
+        return Event.ACCOUNT_CHANGED
+    return Event.ACCOUNT_DISABLED if after.status == "disabled" else Event.ACCOUNT_ENABLED

@@ -1,0 +1,229 @@
+"""The composition root: the one file that knows every room, and makes each from those it stands on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from types import TracebackType
+from typing import Self
+
+from starlette.types import Receive, Scope, Send
+
+from ostiary.accounts import AccountAdministration, AccountStore, Profiles
+from ostiary.audit import SYSTEM, Event, record
+from ostiary.authentication import (
+    EmailChange,
+    FirstAdministrator,
+    Flows,
+    PasswordChange,
+    Recognition,
+    Registration,
+    SignIn,
+    SignIns,
+    Verification,
+)
+from ostiary.authentication.completion import Completion
+from ostiary.authentication.letters import Letters
+from ostiary.authentication.throttle import Throttle
+from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen, Caller, Grants, Roles
+from ostiary.base.clock import MINUTE, SECOND, Clock, system_clock
+from ostiary.credentials import Passwords
+from ostiary.crypto import KeyRing, PasswordHasher, Sealer, derive_key, parse_master_key
+from ostiary.database import Database, Transaction, migrate, pending
+from ostiary.errors import ConfigurationError
+from ostiary.notify import FailedMail, Mailer
+from ostiary.sessions import SessionDataStore, Sessions
+from ostiary.settings import Settings
+from ostiary.tokens import AccessTokens, RefreshTokens, SigningKeys
+from ostiary.web.application import WebApplication
+from ostiary.web.routes import all_routes
+from ostiary.web.use_cases import UseCases
+
+_log = logging.getLogger("ostiary")
+_SWEEP_EVERY = 5 * MINUTE // SECOND
+
+
+class Ostiary:
+    """One installation: open it, use its use cases, serve it as an ASGI application, close it.
+
+    >>> async with await Ostiary.open(settings) as ostiary:
+    ...     await ostiary.use.accounts.by_identifier("ada@example.com")
+    """
+
+    def __init__(self, use: UseCases, web: WebApplication, sweepers: Sweepers) -> None:
+        self.use = use
+        self.web = web
+        self._sweepers = sweepers
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(cls, settings: Settings, *, clock: Clock = system_clock, migrate_first: bool = False) -> Ostiary:
+        """Open the database, load the keys and put every room on the ones below it.
+
+        Args:
+            migrate_first: bring the database up to date; otherwise one that is behind is refused.
+
+        Raises:
+            ConfigurationError: names what is wrong with the settings or the database.
+        """
+        if settings.master_key is None:
+            raise ConfigurationError(["master_key: is not set; it seals the secrets in the database"])
+        master_key = parse_master_key(settings.master_key.reveal())
+        db = await Database.open(settings.database.url, pool_size=settings.database.pool)
+        try:
+            if migrate_first:
+                await migrate(db, clock)
+            elif missing := await pending(db):
+                raise ConfigurationError(
+                    [f"the database is {len(missing)} migrations behind: run `ostiary migrate`, or serve with --migrate"]
+                )
+            return await _compose(cls, settings, clock, db, master_key)
+        except BaseException:
+            await db.close()
+            raise
+
+    def operator(self) -> Caller:
+        """The person at the command line of this machine."""
+        return Caller.operator(self.use.authorizer, self.use.clock())
+
+    async def start(self) -> None:
+        """Begin the work in the background: mail and sweeping."""
+        self._tasks = [asyncio.create_task(self.use.mailer.run(self._stop)), asyncio.create_task(self._sweep())]
+
+    async def close(self) -> None:
+        """Finish the work in the background, then close the database."""
+        self._stop.set()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.use.db.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve HTTP; nothing else is spoken here."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"Ostiary does not speak {scope['type']}")
+        await self.web(scope, receive, send)
+
+    async def _sweep(self) -> None:
+        while not self._stop.is_set():
+            try:
+                await self._sweepers.sweep(self.use.clock())
+            except Exception:
+                _log.exception("sweeping failed; it is tried again")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), _SWEEP_EVERY)
+
+
+class Sweepers:
+    """Deletes what has expired, in small bites, so that nobody waits for it."""
+
+    def __init__(
+        self,
+        db: Database,
+        accounts: AccountStore,
+        sessions: Sessions,
+        refresh_tokens: RefreshTokens,
+        flows: Flows,
+        pending_ttl: int,
+    ) -> None:
+        self._db = db
+        self._accounts = accounts
+        self._sessions = sessions
+        self._refresh_tokens = refresh_tokens
+        self._flows = flows
+        self._pending_ttl = pending_ttl * SECOND
+
+    async def sweep(self, now: int) -> int:
+        """One pass over everything that expires; returns how many rows went."""
+        swept = 0
+        for room in (self._sessions, self._refresh_tokens, self._flows):
+            while True:
+                async with self._db.transaction() as tx:
+                    gone = await room.sweep(tx, now)
+                swept += gone
+                if gone < 500:
+                    break
+        async with self._db.transaction() as tx:
+            swept += await self._accounts.sweep_pending(tx, now - self._pending_ttl)
+        return swept
+
+
+async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Database, master_key: bytes) -> Ostiary:
+    sealer = Sealer(master_key)
+    keys = KeyRing(
+        db,
+        sealer,
+        clock,
+        publish_lead=settings.tokens.key_publish_lead * SECOND,
+        token_lifetime=settings.tokens.access_ttl * SECOND,
+    )
+    await keys.load()
+    hasher = PasswordHasher(settings.passwords.memory_kib, settings.passwords.passes, settings.passwords.queue)
+    mailer = Mailer(
+        db,
+        sealer,
+        clock,
+        settings.mail,
+        site_name=settings.site_name,
+        issuer=settings.issuer,
+        on_failure=_record_failed_mail,
+    )
+    authorizer = Authorizer(db, clock)
+    accounts = AccountStore(db)
+    profiles = Profiles(db, accounts)
+    passwords = Passwords(db, hasher, settings.passwords)
+    sessions = Sessions(db, settings.sessions)
+    access_tokens = AccessTokens(keys, settings.issuer, settings.tokens, clock)
+    refresh_tokens = RefreshTokens(db, settings.tokens)
+    flows = Flows(db, settings.registration)
+    letters = Letters(mailer, settings)
+    throttle = Throttle(settings.limits)
+    completion = Completion(sessions, access_tokens, refresh_tokens)
+    use = UseCases(
+        settings=settings,
+        clock=clock,
+        db=db,
+        keys=keys,
+        signing_keys=SigningKeys(db, keys),
+        mailer=mailer,
+        passwords=passwords,
+        accounts=accounts,
+        authorizer=authorizer,
+        audit=AuditReading(db),
+        profiles=profiles,
+        account_administration=AccountAdministration(db, accounts, passwords, sessions, refresh_tokens, authorizer),
+        roles=Roles(db, authorizer, clock),
+        assignments=Assignments(db, authorizer, clock),
+        grants=Grants(db, authorizer, clock),
+        authzen=AuthZen(authorizer),
+        registration=Registration(db, accounts, passwords, flows, letters, throttle, settings),
+        verification=Verification(db, accounts, passwords, flows, completion, letters, throttle),
+        sign_in=SignIn(db, accounts, passwords, flows, completion, letters, throttle),
+        sign_ins=SignIns(db, accounts, sessions, access_tokens, refresh_tokens, authorizer),
+        password_change=PasswordChange(
+            db, profiles, passwords, sessions, refresh_tokens, flows, letters, throttle
+        ),
+        email_change=EmailChange(db, accounts, profiles, passwords, flows, letters, throttle),
+        first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),
+        recognition=Recognition(accounts, sessions, access_tokens, authorizer),
+        session_data=SessionDataStore(db),
+    )
+    web = WebApplication(use, lambda pages: all_routes(settings, pages), derive_key(master_key, "csrf"))
+    sweepers = Sweepers(db, accounts, sessions, refresh_tokens, flows, settings.registration.pending_ttl)
+    return cls(use, web, sweepers)
+
+
+async def _record_failed_mail(tx: Transaction, now: int, mail: FailedMail) -> None:
+    await record(
+        tx, now, Event.MAIL_FAILED, SYSTEM, mail.account_id, mail=mail.id, reason=mail.reason, attempts=mail.attempts
+    )

@@ -1,0 +1,163 @@
+"""A flow: one sign-up, sign-in or change of address in progress, persisted, expiring, its end reached at most once.
+
+Three secrets lead to it and each stands for something else: the flow token for the browser or client that began it, the
+code and the link for the mail box that they were sent to. To prove an address takes the mail box *and* whoever began:
+code with flow token, link with flow token, or link with the password. With the mail box alone, a stranger could register
+somebody's address with a password of his own and let the owner confirm it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import msgspec
+
+from ostiary.base.clock import SECOND
+from ostiary.base.tokens import digest, equal, new_code, new_token
+from ostiary.database import Database, Reader, Transaction
+from ostiary.errors import InvalidChallenge
+from ostiary.settings import RegistrationSettings
+
+Purpose = Literal["register", "sign_in", "change_email", "setup"]
+Data = TypeVar("Data")
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """A flow as stored. Times in milliseconds; ``data`` is the step's own, in JSON."""
+
+    id_hash: bytes
+    kind: Purpose
+    account_id: str | None
+    code_hash: bytes | None
+    tries_left: int
+    data: bytes
+    created_at: int
+    expires_at: int
+
+    def read(self, form: type[Data]) -> Data:
+        return msgspec.json.decode(self.data, type=form)
+
+    def __repr__(self) -> str:
+        return f"Flow({self.kind})"
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """The secrets of a new flow: the only time that anybody sees them."""
+
+    token: str
+    link_token: str
+    code: str
+
+    def __repr__(self) -> str:
+        return "Begun()"
+
+
+_COLUMNS = ", ".join(Flow.__struct_fields__)
+
+
+class Flows:
+    """All flows of one installation."""
+
+    def __init__(self, db: Database, settings: RegistrationSettings) -> None:
+        self._db = db
+        self._tries = settings.code_tries
+        self.ttl = settings.challenge_ttl
+        """How long a flow lives, in seconds."""
+
+    async def begin(self, tx: Transaction, now: int, kind: Purpose, account_id: str | None, data: object) -> Begun:
+        """Start a flow. A decoy, which no code ends, has no account: it answers like any other."""
+        begun = Begun(new_token(), new_token(), new_code())
+        token_hash = digest(begun.token)
+        await tx.execute(
+            f"INSERT INTO flows ({_COLUMNS}, link_hash) VALUES"
+            " (:id_hash, :kind, :account_id, :code_hash, :tries, :data, :now, :expires_at, :link_hash)",
+            id_hash=token_hash,
+            kind=kind,
+            account_id=account_id,
+            code_hash=_code_hash(token_hash, begun.code),
+            tries=self._tries,
+            data=msgspec.json.encode(data),
+            now=now,
+            expires_at=now + self.ttl * SECOND,
+            link_hash=digest(begun.link_token),
+        )
+        return begun
+
+    async def by_token(self, token: str, now: int) -> Flow | None:
+        """The open flow that this browser or client began."""
+        return await self._db.fetch_one(
+            Flow,
+            f"SELECT {_COLUMNS} FROM flows WHERE id_hash = :id_hash AND expires_at > :now",
+            id_hash=digest(token),
+            now=now,
+        )
+
+    async def by_link(self, link_token: str, now: int) -> Flow | None:
+        """The open flow that this mailed link belongs to. Looking does not spend it: mail scanners look, too."""
+        return await self.by_link_in(self._db, link_token, now)
+
+    async def by_link_in(self, reader: Reader, link_token: str, now: int) -> Flow | None:
+        """:meth:`by_link`, as a transaction sees it."""
+        return await reader.fetch_one(
+            Flow,
+            f"SELECT {_COLUMNS} FROM flows WHERE link_hash = :link_hash AND expires_at > :now",
+            link_hash=digest(link_token),
+            now=now,
+        )
+
+    async def try_code(self, tx: Transaction, token: str, code: str, now: int) -> Flow | None:
+        """Try a code once, and end the flow if it is right; None if not. Every try counts, right or wrong."""
+        flow = await self._take_try(tx, digest(token), now)
+        if flow is None or flow.code_hash is None or not equal(flow.code_hash, _code_hash(flow.id_hash, code)):
+            return None
+        return await self.end(tx, flow)
+
+    async def count_try(self, flow: Flow, now: int) -> None:
+        """Count a try that is made in another way than by the code.
+
+        Raises:
+            InvalidChallenge: there is none left.
+        """
+        async with self._db.transaction() as tx:
+            counted = await self._take_try(tx, flow.id_hash, now)
+        if counted is None:
+            raise InvalidChallenge
+
+    async def end(self, tx: Transaction, flow: Flow) -> Flow | None:
+        """End a flow; None where somebody else has ended it first."""
+        return await tx.fetch_one(
+            Flow, f"DELETE FROM flows WHERE id_hash = :id_hash RETURNING {_COLUMNS}", id_hash=flow.id_hash
+        )
+
+    async def end_all(self, tx: Transaction, account_id: str) -> None:
+        """End every flow of an account: what they were about has changed."""
+        await tx.execute("DELETE FROM flows WHERE account_id = :account_id", account_id=account_id)
+
+    async def renew(self, tx: Transaction, flow: Flow, now: int) -> Begun:
+        """Replace a flow by one with new secrets and the same end."""
+        if await self.end(tx, flow) is None:
+            raise InvalidChallenge
+        return await self.begin(tx, now, flow.kind, flow.account_id, msgspec.Raw(flow.data))
+
+    async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:
+        """Delete up to ``limit`` flows that have expired; returns how many."""
+        return await tx.execute(
+            "DELETE FROM flows WHERE id_hash IN"
+            " (SELECT id_hash FROM flows WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit)",
+            now=now,
+            limit=limit,
+        )
+
+    async def _take_try(self, tx: Transaction, id_hash: bytes, now: int) -> Flow | None:
+        return await tx.fetch_one(
+            Flow,
+            "UPDATE flows SET tries_left = tries_left - 1"
+            f" WHERE id_hash = :id_hash AND tries_left > 0 AND expires_at > :now RETURNING {_COLUMNS}",
+            id_hash=id_hash,
+            now=now,
+        )
+
+
+def _code_hash(id_hash: bytes, code: str) -> bytes:
+    # Six digits have no entropy to speak of: salted by the flow, the hash at least says nothing about other flows.
+    return digest(id_hash.hex() + ":" + code)

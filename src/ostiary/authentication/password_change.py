@@ -1,0 +1,72 @@
+"""Change of password: asks for the old one, ends every other sign-in, tells the owner by mail."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostiary.accounts import Account, Profiles
+from ostiary.audit import Event, record
+from ostiary.authentication.flow import Flows
+from ostiary.authentication.letters import Letters
+from ostiary.authentication.throttle import Throttle
+from ostiary.authorization import Caller
+from ostiary.credentials import Passwords
+from ostiary.database import Database
+from ostiary.sessions import Sessions
+from ostiary.tokens import RefreshTokens
+
+
+class PasswordChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    current_password: str
+    new_password: str
+
+    def __repr__(self) -> str:
+        return "PasswordChangeRequest()"
+
+
+class PasswordChange:
+    """The signed-in person's own password."""
+
+    def __init__(
+        self,
+        db: Database,
+        profiles: Profiles,
+        passwords: Passwords,
+        sessions: Sessions,
+        refresh_tokens: RefreshTokens,
+        flows: Flows,
+        letters: Letters,
+        throttle: Throttle,
+    ) -> None:
+        self._db = db
+        self._profiles = profiles
+        self._passwords = passwords
+        self._sessions = sessions
+        self._refresh_tokens = refresh_tokens
+        self._flows = flows
+        self._letters = letters
+        self._throttle = throttle
+
+    async def __call__(self, caller: Caller, request: PasswordChangeRequest) -> Account:
+        """Replace the password.
+
+        Raises:
+            InvalidCredentials: the current password is not right.
+            WeakPassword: a rule refuses the new one.
+            RateLimited: too many tries.
+        """
+        # No permission needed: it is the caller's own account, and the current password is asked for.
+        account = await self._profiles.read(caller)
+        self._throttle.password(account.id, caller.at)
+        await self._passwords.confirm(account.id, request.current_password, "current_password")
+        phc = await self._passwords.new(request.new_password, [account.email, account.username, account.name])
+        self._throttle.password_proved(account.id)
+        async with self._db.transaction() as tx:
+            await self._passwords.store(tx, account.id, phc, caller.at)
+            await self._sessions.end_all(tx, account.id, keep=caller.session_id)
+            await self._refresh_tokens.end_all(tx, account.id, keep=caller.session_id)
+            await self._flows.end_all(tx, account.id)
+            await self._letters.password_changed(tx, caller, account)
+            await record(tx, caller.at, Event.PASSWORD_CHANGED, caller.actor, account.id)
+        self._letters.wake()
+        return account

@@ -1,0 +1,110 @@
+"""Sign-in with a password. An unknown account and a wrong password are the same answer, in the same time."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostiary.accounts import Account, AccountStore
+from ostiary.accounts.store import identifier_key
+from ostiary.audit import Event, record
+from ostiary.authentication.completion import Completion
+from ostiary.authentication.flow import Flows
+from ostiary.authentication.letters import Letters
+from ostiary.authentication.outcome import Challenged, Delivery, SignedIn
+from ostiary.authentication.throttle import Throttle
+from ostiary.authorization import Caller
+from ostiary.credentials import Passwords
+from ostiary.database import Database, Transaction
+from ostiary.errors import AccountDisabled, InvalidCredentials, RateLimited
+
+
+class SignInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``identifier`` is an e-mail address or a username."""
+
+    identifier: str
+    password: str
+    delivery: Delivery = "cookie"
+
+    def __repr__(self) -> str:
+        return "SignInRequest()"
+
+
+class PendingSignIn(msgspec.Struct, frozen=True):
+    """Where the code was sent, and how the sign-in arrives once that address is proved."""
+
+    email: str
+    delivery: Delivery
+
+
+class SignIn:
+    """The password step."""
+
+    def __init__(
+        self,
+        db: Database,
+        accounts: AccountStore,
+        passwords: Passwords,
+        flows: Flows,
+        completion: Completion,
+        letters: Letters,
+        throttle: Throttle,
+    ) -> None:
+        self._db = db
+        self._accounts = accounts
+        self._passwords = passwords
+        self._flows = flows
+        self._completion = completion
+        self._letters = letters
+        self._throttle = throttle
+
+    async def __call__(self, caller: Caller, request: SignInRequest) -> SignedIn | Challenged:
+        """Sign in, or ask for the proof of the address that is still due.
+
+        Raises:
+            InvalidCredentials: no such account, no password, or not this one: which, nobody is told.
+            AccountDisabled: the password is right, and an administrator has disabled the account.
+            RateLimited: too many tries on this account.
+            Unavailable: too many passwords are being checked; nothing was counted.
+        """
+        # No permission needed: what is asked for is the proof itself.
+        _, key = identifier_key(request.identifier)
+        await self._count_try(caller, key)
+        account = await self._accounts.by_identifier(request.identifier)
+        stored = await self._passwords.verify(account.id if account else None, request.password)
+        if account is None or stored is None:
+            await self._refuse(caller, account)
+            raise InvalidCredentials
+        self._throttle.password_proved(key)
+        if account.status == "disabled":
+            raise AccountDisabled
+        upgraded = await self._passwords.upgraded(stored, request.password)
+        await self._completion.ready()
+        if account.status == "pending":
+            self._throttle.mail(account.email_key or "", caller.at)
+        async with self._db.transaction() as tx:
+            if upgraded is not None and await self._passwords.rehash(tx, account.id, stored, upgraded):
+                await record(tx, caller.at, Event.PASSWORD_REHASHED, caller.actor_as(account.id), account.id)
+            if account.status == "active":
+                return await self._completion(tx, caller, account, request.delivery)
+            challenged = await self._challenge(tx, caller, account, request.delivery)
+        self._letters.wake()
+        return challenged
+
+    async def _challenge(self, tx: Transaction, caller: Caller, account: Account, delivery: Delivery) -> Challenged:
+        email = account.email or ""
+        begun = await self._flows.begin(tx, caller.at, "sign_in", account.id, PendingSignIn(email, delivery))
+        await self._letters.verify_email(tx, account, begun)
+        await record(tx, caller.at, Event.SIGN_IN_CHALLENGED, caller.actor, account.id)
+        return Challenged(begun.token, "sign_in", ("email_code",), email, self._flows.ttl)
+
+    async def _count_try(self, caller: Caller, key: str) -> None:
+        try:
+            self._throttle.password(key, caller.at)
+        except RateLimited:
+            async with self._db.transaction() as tx:
+                await record(tx, caller.at, Event.SIGN_IN_THROTTLED, caller.actor)
+            raise
+
+    async def _refuse(self, caller: Caller, account: Account | None) -> None:
+        async with self._db.transaction() as tx:
+            await record(tx, caller.at, Event.SIGN_IN_FAILED, caller.actor, account.id if account else None)

@@ -1,0 +1,202 @@
+"""The proof of an address: the end of a sign-up, of the first sign-in, and of a change of address."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ostiary.accounts import Account, AccountStore, AccountUpdate
+from ostiary.audit import Event, record
+from ostiary.authentication.completion import Completion
+from ostiary.authentication.email_change import PendingEmail
+from ostiary.authentication.flow import Begun, Flow, Flows
+from ostiary.authentication.letters import Letters
+from ostiary.authentication.outcome import Challenged, SignedIn
+from ostiary.authentication.registration import PendingRegistration
+from ostiary.authentication.sign_in import PendingSignIn
+from ostiary.authentication.throttle import Throttle
+from ostiary.authorization import Caller
+from ostiary.base.email import parse_email
+from ostiary.base.tokens import digest, equal
+from ostiary.credentials import Passwords
+from ostiary.database import Database, Transaction
+from ostiary.errors import Conflict, InvalidChallenge, InvalidCredentials, Unauthenticated
+
+
+class VerificationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Either ``flow`` and ``code``, or the mailed link's ``token`` and one of ``flow`` and ``password``."""
+
+    flow: str | None = None
+    code: str | None = None
+    token: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return "VerificationRequest()"
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What a flow is for, and which address it waits for."""
+
+    purpose: str
+    sent_to: str
+
+
+LinkState = Literal["link", "link_password", "invalid"]
+
+
+class Verification:
+    """Ends flows that wait for a mail box."""
+
+    def __init__(
+        self,
+        db: Database,
+        accounts: AccountStore,
+        passwords: Passwords,
+        flows: Flows,
+        completion: Completion,
+        letters: Letters,
+        throttle: Throttle,
+    ) -> None:
+        self._db = db
+        self._accounts = accounts
+        self._passwords = passwords
+        self._flows = flows
+        self._completion = completion
+        self._letters = letters
+        self._throttle = throttle
+
+    async def __call__(self, caller: Caller, request: VerificationRequest) -> SignedIn | Account:
+        """End the flow: the address is proved.
+
+        Returns:
+            A sign-in for the end of a sign-up or sign-in, the changed account for the end of a change of address.
+
+        Raises:
+            InvalidChallenge: the code or link is wrong, used, expired or out of tries.
+            InvalidCredentials: the link is right and the password that it needs here is not.
+            Conflict: somebody else has proved the new address meanwhile.
+        """
+        # No permission needed: what is asked for is the proof itself.
+        if request.token is not None:
+            proved = await self._check_link(caller, request)
+        elif request.flow is None or request.code is None:
+            raise InvalidChallenge("Send the flow and the code, or the token of the link.")
+        else:
+            proved = None
+        await self._completion.ready()
+        outcome: SignedIn | Account | None = None
+        async with self._db.transaction() as tx:
+            if proved is not None:
+                flow = await self._flows.end(tx, proved)
+            else:
+                flow = await self._flows.try_code(tx, request.flow or "", (request.code or "").strip(), caller.at)
+            if flow is not None and flow.account_id is not None:
+                outcome = await self._finish(tx, caller, flow, flow.account_id)
+            else:
+                await record(tx, caller.at, Event.VERIFICATION_FAILED, caller.actor)
+        if outcome is None:
+            raise InvalidChallenge
+        self._letters.wake()
+        return outcome
+
+    async def link_state(self, link_token: str, flow_token: str | None, now: int) -> LinkState:
+        """What the person who opened a mailed link has to do next. Looking spends nothing."""
+        flow = await self._flows.by_link(link_token, now)
+        if flow is None or flow.kind == "setup":
+            return "invalid"
+        return "link" if flow_token and equal(digest(flow_token), flow.id_hash) else "link_password"
+
+    async def waiting(self, flow_token: str, now: int) -> Waiting | None:
+        """What this browser's flow waits for; None where it has ended."""
+        flow = await self._flows.by_token(flow_token, now)
+        if flow is None or flow.kind == "setup":
+            return None
+        return Waiting(flow.kind, flow.read(PendingEmail).email)
+
+    async def resend(self, caller: Caller, flow_token: str) -> Challenged:
+        """Mail a new code and link; the old ones end, the count of tries starts again.
+
+        Raises:
+            InvalidChallenge: the flow has ended.
+            RateLimited: too much mail to this address.
+        """
+        # No permission needed: the flow token is the proof of having begun.
+        flow = await self._flows.by_token(flow_token, caller.at)
+        if flow is None or flow.kind == "setup":
+            raise InvalidChallenge
+        sent_to = flow.read(PendingEmail).email
+        self._throttle.mail(parse_email(sent_to).key, caller.at)
+        async with self._db.transaction() as tx:
+            begun = await self._flows.renew(tx, flow, caller.at)
+            await self._send_again(tx, flow, begun)
+        self._letters.wake()
+        return Challenged(begun.token, flow.kind, ("email_code",), sent_to, self._flows.ttl)
+
+    async def _send_again(self, tx: Transaction, flow: Flow, begun: Begun) -> None:
+        account = await self._accounts.get_in(tx, flow.account_id or "")
+        if account is None:
+            return  # a decoy: its address has had the mail that says so
+        if flow.kind == "change_email":
+            await self._letters.email_change_verify(tx, account, flow.read(PendingEmail).email, begun)
+        else:
+            await self._letters.verify_email(tx, account, begun)
+
+    async def _check_link(self, caller: Caller, request: VerificationRequest) -> Flow:
+        """The flow of a link, opened by whoever began it: that browser, or somebody who knows its password."""
+        flow = await self._flows.by_link(request.token or "", caller.at)
+        if flow is None or flow.kind == "setup":
+            raise InvalidChallenge
+        if request.flow is not None and equal(digest(request.flow), flow.id_hash):
+            return flow
+        if request.password is None:
+            raise InvalidCredentials("Enter the password that you chose.", field="password")
+        await self._flows.count_try(flow, caller.at)
+        stored = (
+            flow.read(PendingRegistration).password_hash
+            if flow.kind == "register"
+            else await self._passwords.stored(flow.account_id)
+        )
+        if not await self._passwords.matches(stored, request.password):
+            raise InvalidCredentials("The password is not right.", field="password")
+        return flow
+
+    async def _finish(self, tx: Transaction, caller: Caller, flow: Flow, account_id: str) -> SignedIn | Account:
+        if flow.kind == "change_email":
+            return await self._change_email(tx, caller, flow, account_id)
+        delivery = flow.read(PendingSignIn).delivery
+        account = await self._activate(tx, caller, account_id)
+        if flow.kind == "register":
+            account = await self._apply(tx, caller, account, flow.read(PendingRegistration))
+        await self._flows.end_all(tx, account_id)
+        return await self._completion(tx, caller, account, delivery)
+
+    async def _activate(self, tx: Transaction, caller: Caller, account_id: str) -> Account:
+        account = await self._accounts.activate(tx, account_id, caller.at)
+        if account is None:
+            raise InvalidChallenge
+        await tx.bump("authorization")
+        await record(tx, caller.at, Event.ACCOUNT_EMAIL_VERIFIED, caller.actor, account_id)
+        return account
+
+    async def _apply(self, tx: Transaction, caller: Caller, account: Account, pending: PendingRegistration) -> Account:
+        """Give the account what this registration asked for; a username that was taken meanwhile is left to be chosen."""
+        await self._passwords.store(tx, account.id, pending.password_hash, caller.at)
+        taken = await self._accounts.username_taken(tx, pending.username, besides=account.id)
+        update = AccountUpdate(name=pending.name, username=None if taken else pending.username)
+        return await self._accounts.update(tx, account.id, caller.at, update) or account
+
+    async def _change_email(self, tx: Transaction, caller: Caller, flow: Flow, account_id: str) -> Account:
+        if caller.account_id is not None and caller.account_id != account_id:
+            raise Unauthenticated("Sign in with the account whose address is to change.")
+        before = await self._accounts.get_in(tx, account_id)
+        new = parse_email(flow.read(PendingEmail).email)
+        await self._accounts.delete_pending(tx, new.key)
+        after = await self._accounts.update(tx, account_id, caller.at, AccountUpdate(email=new))
+        if before is None or after is None:
+            raise Conflict("This address belongs to another account now.")
+        await self._flows.end_all(tx, account_id)
+        await self._letters.email_changed(tx, caller.at, before, after)
+        await record(tx, caller.at, Event.ACCOUNT_EMAIL_CHANGED, caller.actor, account_id)
+        return after

@@ -1,0 +1,25 @@
+"""How an answer becomes bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+_encode = msgspec.json.Encoder().encode
+NO_STORE = "no-store"
+
+
+def json(content: Any, status: int = 200, media_type: str = "application/json") -> Response:
+    """``content`` (structs, dicts, lists) as JSON."""
+    return Response(_encode(content), status, media_type=media_type)
+
+
+def no_content() -> Response:
+    return Response(status_code=204)
+
+
+def redirect(location: str) -> Response:
+    """Go there with GET (RFC 9110 section 15.4.4). ``location`` is always of our own making."""
+    return Response(status_code=303, headers={"location": location})

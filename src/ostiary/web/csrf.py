@@ -1,0 +1,81 @@
+"""Whether an unsafe request comes from a page of ours: where it came from, and a token tied to the session.
+
+Both are asked for. The origin is what the browser says of the page (Fetch Metadata, then Origin, then Referer); the
+token is what only a page of ours could know. Requests with a bearer token need neither: no browser adds that by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from ostiary.errors import CsrfRejected
+
+HEADER = "x-csrf-token"
+FIELD = "csrf_token"
+_SIZE = 16
+
+
+class CsrfTokens:
+    """Tokens that are a keyed hash of what they are tied to, so nothing is stored.
+
+    Each one that is given out is masked afresh: a page that is compressed together with what an attacker makes it
+    reflect does not leak it (BREACH).
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def issue(self, binding: bytes) -> str:
+        """A token for a page or client of this session or browser."""
+        mask = secrets.token_bytes(_SIZE)
+        return base64.urlsafe_b64encode(mask + _xor(mask, self._expected(binding))).rstrip(b"=").decode()
+
+    def check(self, binding: bytes | None, token: str | None) -> None:
+        """Raises CsrfRejected unless ``token`` was issued for ``binding``."""
+        if binding is None or not token:
+            raise CsrfRejected("The form token is missing; reload the page and try again.")
+        try:
+            octets = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            octets = b""
+        if len(octets) != 2 * _SIZE or not hmac.compare_digest(
+            _xor(octets[:_SIZE], octets[_SIZE:]), self._expected(binding)
+        ):
+            raise CsrfRejected("The form token is of an older session; reload the page and try again.")
+
+    def _expected(self, binding: bytes) -> bytes:
+        return hmac.digest(self._key, binding, hashlib.sha256)[:_SIZE]
+
+
+def check_origin(headers: Mapping[str, str], origin: str) -> None:
+    """Refuse an unsafe request that a browser sent from a page of another origin.
+
+    Args:
+        headers: by lower-case name.
+        origin: our own, ``https://host[:port]``.
+
+    Raises:
+        CsrfRejected: the page that sent it is not ours.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    elif (sent := headers.get("origin")) is not None:
+        ours = sent == origin
+    elif (referer := headers.get("referer")) is not None:
+        parts = urlsplit(referer)
+        ours = f"{parts.scheme}://{parts.netloc}" == origin
+    else:
+        ours = True  # not a browser; a cookie that comes along still needs the token
+    if not ours:
+        raise CsrfRejected("The request was sent from a page of another site.")
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(left, right, strict=True))

@@ -1,0 +1,82 @@
+"""One request on its way through, and what its handler needs to answer it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.types import Scope
+
+from ostiary.authentication import RequestFacts
+from ostiary.authorization import Caller
+from ostiary.web.cookies import Cookies
+from ostiary.web.csrf import CsrfTokens
+from ostiary.web.route import Route
+from ostiary.web.use_cases import UseCases
+
+
+class Exchange:
+    """Made by ``web.application`` for each request, read by the handler.
+
+    Attributes:
+        headers: by lower-case name; one that came more than once is joined by commas.
+        cookies: ours only.
+        caller: who asks; anonymous until recognised.
+        binding: what a form token of this request is tied to: the session, or the browser; None for a bearer token.
+        cookie_authenticated: a cookie identified the caller, so an unsafe request needs a form token.
+        body: parsed by the route's struct; query likewise.
+        form: the form's fields as they came, to fill the page in again.
+        set_cookies: ``Set-Cookie`` values to send along with whatever is answered.
+    """
+
+    __slots__ = (
+        "binding",
+        "body",
+        "caller",
+        "cookie_authenticated",
+        "cookies",
+        "csrf",
+        "facts",
+        "form",
+        "headers",
+        "jar",
+        "parameters",
+        "query",
+        "route",
+        "scope",
+        "set_cookies",
+        "use",
+    )
+
+    def __init__(self, scope: Scope, use: UseCases, jar: Cookies, csrf: CsrfTokens) -> None:
+        self.scope = scope
+        self.use = use
+        self.jar = jar
+        self.csrf = csrf
+        self.route: Route | None = None
+        self.parameters: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
+        self.cookies: dict[str, str] = {}
+        self.facts = RequestFacts("", "", "", 0)
+        self.caller = Caller.anonymous()
+        self.binding: bytes | None = None
+        self.cookie_authenticated = False
+        self.body: Any = None
+        self.query: Any = None
+        self.form: dict[str, str] = {}
+        self.set_cookies: list[str] = []
+
+    @property
+    def base(self) -> str:
+        """The prefix of every path of ours, ``""`` or ``"/auth"``."""
+        return self.use.settings.base_path
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a person in a browser waits for the answer."""
+        if self.route is not None:
+            return self.route.page
+        return "text/html" in self.headers.get("accept", "")
+
+    def csrf_token(self) -> str | None:
+        """A form token for this session or browser; None where none is needed."""
+        return None if self.binding is None else self.csrf.issue(self.binding)

@@ -1,0 +1,1 @@
+"""Pages for people: they call the use cases that the API calls, and work without JavaScript."""

@@ -1,0 +1,123 @@
+"""``/account``: what a person sees and changes of their own account."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from ostiary.accounts import ProfileChange
+from ostiary.authentication import EmailChangeRequest, PasswordChangeRequest, SignInRecord
+from ostiary.base.clock import rfc3339
+from ostiary.errors import OstiaryError
+from ostiary.web.bodies import form_struct
+from ostiary.web.device import device_name
+from ostiary.web.exchange import Exchange
+from ostiary.web.pages.render import Pages, is_administrator
+from ostiary.web.pages.sign_in import keep_flow
+
+
+class ProfileForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str = ""
+    username: str | None = None
+
+
+class AccountPages:
+    """The pages of whoever is signed in."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    async def show(self, exchange: Exchange) -> Response:
+        return await self._account(exchange)
+
+    async def change_profile(self, exchange: Exchange) -> Response:
+        try:
+            form: ProfileForm = form_struct(exchange.form, ProfileForm)
+            await exchange.use.profiles.change(exchange.caller, ProfileChange(form.name, form.username))
+        except OstiaryError as problem:
+            return await self._account(exchange, problem)
+        return self._pages.go(exchange, "/account", "profile_saved")
+
+    async def password(self, exchange: Exchange) -> Response:
+        return await self._password(exchange)
+
+    async def change_password(self, exchange: Exchange) -> Response:
+        try:
+            request: PasswordChangeRequest = form_struct(exchange.form, PasswordChangeRequest)
+            await exchange.use.password_change(exchange.caller, request)
+        except OstiaryError as problem:
+            if problem.field == "password":
+                problem.field = "new_password"
+            return await self._password(exchange, problem)
+        return self._pages.go(exchange, "/account", "password_changed")
+
+    async def email(self, exchange: Exchange) -> Response:
+        return await self._email(exchange)
+
+    async def change_email(self, exchange: Exchange) -> Response:
+        try:
+            request: EmailChangeRequest = form_struct(exchange.form, EmailChangeRequest)
+            challenged = await exchange.use.email_change(exchange.caller, request)
+        except OstiaryError as problem:
+            return await self._email(exchange, problem)
+        keep_flow(exchange, challenged, "")
+        return self._pages.go(exchange, "/verify")
+
+    async def end_sign_in(self, exchange: Exchange) -> Response:
+        await exchange.use.sign_ins.end(exchange.caller, exchange.parameters["sign_in_id"])
+        return self._pages.go(exchange, "/account", "sign_in_ended")
+
+    async def end_others(self, exchange: Exchange) -> Response:
+        await exchange.use.sign_ins.end_all(exchange.caller)
+        return self._pages.go(exchange, "/account", "others_ended")
+
+    async def _account(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
+        account = await exchange.use.profiles.read(exchange.caller)
+        sign_ins = await exchange.use.sign_ins.list(exchange.caller)
+        changed_at = await exchange.use.passwords.changed_at(account.id)
+        return self._pages.render(
+            exchange,
+            "account.html",
+            account=account,
+            administrator=await is_administrator(exchange),
+            problem=problem,
+            email_verified=account.email_verified_at is not None,
+            password_changed=None if changed_at is None else moment(rfc3339(changed_at)),
+            sign_ins=[_sign_in(one) for one in sorted(sign_ins, key=lambda one: not one.current)],
+            roles=[
+                {"name": role.name, "description": role.description, "resource": role.resource and str(role.resource)}
+                for role in await exchange.use.assignments.own(exchange.caller)
+            ],
+        )
+
+    async def _password(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
+        account = await exchange.use.profiles.read(exchange.caller)
+        rules = exchange.use.passwords.rules
+        return self._pages.render(
+            exchange, "account_password.html", account=account, problem=problem, password_rules=rules
+        )
+
+    async def _email(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
+        account = await exchange.use.profiles.read(exchange.caller)
+        return self._pages.render(exchange, "account_email.html", account=account, problem=problem)
+
+
+def moment(text: str) -> dict[str, str]:
+    """An RFC 3339 time for people and for machines."""
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return {"text": f"{at:%d %B %Y, %H:%M} UTC".lstrip("0"), "datetime": text}
+
+
+def _sign_in(one: SignInRecord) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "kind": "browser" if one.kind == "session" else "app",
+        "device": device_name(one.user_agent),
+        "address": one.address,
+        "created": moment(one.created_at),
+        "seen": moment(one.used_at),
+        "current": one.current,
+    }

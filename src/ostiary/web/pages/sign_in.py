@@ -1,0 +1,226 @@
+"""``/login``, ``/register``, ``/verify``, ``/logout`` and ``/setup``."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.responses import Response
+
+from ostiary.accounts import Account
+from ostiary.authentication import (
+    Challenged,
+    FirstAdministratorRequest,
+    RegistrationRequest,
+    SignedIn,
+    SignInRequest,
+    VerificationRequest,
+)
+from ostiary.errors import InvalidChallenge, OstiaryError
+from ostiary.web.bodies import form_struct
+from ostiary.web.delivery import deliver, forget
+from ostiary.web.exchange import Exchange
+from ostiary.web.pages.render import Pages
+
+
+class LoginForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    identifier: str
+    password: str
+    next: str = ""
+
+
+class RegisterForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    email: str
+    password: str
+    username: str | None = None
+    name: str = ""
+    next: str = ""
+
+
+class VerifyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    code: str | None = None
+    token: str | None = None
+    password: str | None = None
+
+
+class SignInPages:
+    """The pages before and around a sign-in."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    async def start(self, exchange: Exchange) -> Response:
+        return self._pages.go(exchange, "/login" if exchange.caller.kind == "anonymous" else "/account")
+
+    async def login(self, exchange: Exchange) -> Response:
+        if exchange.caller.kind != "anonymous":
+            return self._pages.go(exchange, local_path(_query(exchange, "next")))
+        return self._login(exchange, _query(exchange, "next"))
+
+    async def do_login(self, exchange: Exchange) -> Response:
+        try:
+            form: LoginForm = form_struct(exchange.form, LoginForm)
+            outcome = await exchange.use.sign_in(exchange.caller, SignInRequest(form.identifier, form.password))
+        except OstiaryError as problem:
+            return self._login(exchange, exchange.form.get("next", ""), problem)
+        return self._go_on(exchange, outcome, form.next)
+
+    async def register(self, exchange: Exchange) -> Response:
+        if exchange.caller.kind != "anonymous":
+            return self._pages.go(exchange, "/account")
+        return self._register(exchange, _query(exchange, "next"))
+
+    async def do_register(self, exchange: Exchange) -> Response:
+        try:
+            form: RegisterForm = form_struct(exchange.form, RegisterForm)
+            request = RegistrationRequest(form.email, form.password, form.username, form.name)
+            outcome = await exchange.use.registration(exchange.caller, request)
+        except OstiaryError as problem:
+            return self._register(exchange, exchange.form.get("next", ""), problem)
+        return self._go_on(exchange, outcome, form.next)
+
+    async def verify(self, exchange: Exchange) -> Response:
+        token = _query(exchange, "token")
+        if not token:
+            return await self._code(exchange)
+        flow_token, _ = _flow(exchange)
+        step = await exchange.use.verification.link_state(token, flow_token, exchange.caller.at)
+        return await self._verify(exchange, step, token)
+
+    async def do_verify(self, exchange: Exchange) -> Response:
+        flow_token, following = _flow(exchange)
+        form: VerifyForm = form_struct(exchange.form, VerifyForm)
+        request = VerificationRequest(flow=flow_token, code=form.code, token=form.token, password=form.password)
+        try:
+            outcome = await exchange.use.verification(exchange.caller, request)
+        except OstiaryError as problem:
+            return await self._not_verified(exchange, form, problem)
+        if isinstance(outcome, Account):
+            exchange.set_cookies.append(exchange.jar.flow.delete())
+            return self._pages.go(exchange, "/account", "email_changed")
+        exchange.set_cookies.append(exchange.jar.flow.delete())
+        return self._signed_in(exchange, outcome, following, "verified")
+
+    async def resend(self, exchange: Exchange) -> Response:
+        flow_token, following = _flow(exchange)
+        try:
+            challenged = await exchange.use.verification.resend(exchange.caller, flow_token or "")
+        except InvalidChallenge:
+            return await self._verify(exchange, "invalid")
+        keep_flow(exchange, challenged, following)
+        return self._pages.go(exchange, "/verify", "code_sent")
+
+    async def logout(self, exchange: Exchange) -> Response:
+        await exchange.use.sign_ins.sign_out(exchange.caller)
+        forget(exchange)
+        return self._pages.go(exchange, "/login", "signed_out")
+
+    async def setup(self, exchange: Exchange) -> Response:
+        return await self._setup(exchange, _query(exchange, "token"))
+
+    async def do_setup(self, exchange: Exchange) -> Response:
+        try:
+            request: FirstAdministratorRequest = form_struct(exchange.form, FirstAdministratorRequest)
+            signed_in = await exchange.use.first_administrator(exchange.caller, request)
+        except OstiaryError as problem:
+            return await self._setup(exchange, exchange.form.get("token", ""), problem)
+        return self._signed_in(exchange, signed_in, "", None)
+
+    def _login(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
+        return self._pages.render(exchange, "login.html", problem=problem, next=following)
+
+    def _register(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
+        rules = exchange.use.passwords.rules
+        return self._pages.render(
+            exchange, "register.html", problem=problem, next=following, password_rules=rules
+        )
+
+    async def _setup(self, exchange: Exchange, token: str, problem: OstiaryError | None = None) -> Response:
+        valid = await exchange.use.first_administrator.valid(token, exchange.caller.at)
+        return self._pages.render(
+            exchange,
+            "setup.html",
+            problem=problem if valid else problem or InvalidChallenge(),
+            valid=valid,
+            token=token,
+            password_rules=exchange.use.passwords.rules,
+        )
+
+    async def _code(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
+        flow_token, _ = _flow(exchange)
+        if flow_token is None or await exchange.use.verification.waiting(flow_token, exchange.caller.at) is None:
+            return await self._verify(exchange, "invalid", problem=problem)
+        return await self._verify(exchange, "code", problem=problem)
+
+    async def _not_verified(self, exchange: Exchange, form: VerifyForm, problem: OstiaryError) -> Response:
+        if form.token is None:
+            return await self._code(exchange, problem)
+        flow_token, _ = _flow(exchange)
+        step = await exchange.use.verification.link_state(form.token, flow_token, exchange.caller.at)
+        return await self._verify(exchange, step, form.token, problem)
+
+    async def _verify(
+        self, exchange: Exchange, step: str, token: str | None = None, problem: OstiaryError | None = None
+    ) -> Response:
+        flow_token, _ = _flow(exchange)
+        waiting = None
+        if flow_token is not None:
+            waiting = await exchange.use.verification.waiting(flow_token, exchange.caller.at)
+        if step == "invalid" and problem is None:
+            problem = InvalidChallenge()
+        return self._pages.render(
+            exchange,
+            "verify.html",
+            problem=problem,
+            step=step,
+            token=token,
+            purpose=waiting.purpose if waiting else "register",
+            sent_to=waiting.sent_to if waiting else None,
+        )
+
+    def _go_on(self, exchange: Exchange, outcome: SignedIn | Challenged, following: str) -> Response:
+        if isinstance(outcome, SignedIn):
+            return self._signed_in(exchange, outcome, following, None)
+        keep_flow(exchange, outcome, following)
+        return self._pages.go(exchange, "/verify")
+
+    def _signed_in(self, exchange: Exchange, signed_in: SignedIn, following: str, notice: str | None) -> Response:
+        deliver(exchange, signed_in)
+        return self._pages.go(exchange, local_path(following), notice)
+
+
+def local_path(text: str) -> str:
+    """Where to go after a sign-in: a path of this site, whatever was asked for; never an open redirect.
+
+    A second slash, also a backslash, which browsers read as one, would begin a host; control characters are dropped by
+    browsers before they look.
+    """
+    if text.startswith("/") and text[1:2] not in ("/", "\\") and text.isprintable() and "\\" not in text:
+        return text
+    return "/account"
+
+
+def _query(exchange: Exchange, name: str) -> str:
+    fields: dict[str, str] = exchange.query or {}
+    return fields.get(name, "")
+
+
+def keep_flow(exchange: Exchange, challenged: Challenged, following: str) -> None:
+    """The flow's token and where to go afterwards, in the flow's cookie: 43 characters, then the path."""
+    value = challenged.flow + _encoded(local_path(following) if following else "")
+    exchange.set_cookies.append(exchange.jar.flow.set(value, challenged.expires_in))
+
+
+def _flow(exchange: Exchange) -> tuple[str | None, str]:
+    value = exchange.cookies.get(exchange.jar.flow.name)
+    return (None, "") if value is None else (value[:43], _decoded(value[43:]))
+
+
+def _encoded(path: str) -> str:
+    return path.encode().hex()
+
+
+def _decoded(text: str) -> str:
+    try:
+        return bytes.fromhex(text).decode()
+    except ValueError:
+        return ""
+

@@ -1,0 +1,138 @@
+"""A row of the route table, and the table itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ostiary.errors import ConfigurationError, MethodNotAllowed, NotFound, OstiaryError
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from ostiary.web.exchange import Exchange
+
+Handler = Callable[["Exchange"], Awaitable["Response"]]
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Knock(Enum):
+    """Who may knock at a route. What they may do behind the door is the use case's to decide."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed_in"
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One row: everything that is true of a request before its handler runs.
+
+    Attributes:
+        path: literal segments and ``{parameters}``, each a whole segment.
+        knock: has no default: a route that does not say who may call it does not start.
+        body: the struct that the body is parsed into; ``Any`` for a JSON object of the caller's own form.
+        query: the struct that the query is parsed into; without one, a query is refused on the API.
+        answers: the struct of each status that is a success; None for one without a body.
+        errors: what the handler raises besides what every route may answer.
+        limit: the name of the route's own limit by network address in the settings; without one, the common limit
+            counts whoever is anonymous.
+        recognise: whether a credential on the request is looked at; where not, nothing is counted either.
+        page: a page for people, with a form token and error pages; otherwise JSON with problem details.
+    """
+
+    method: str
+    path: str
+    handle: Handler
+    knock: Knock
+    summary: str
+    tag: str = ""
+    body: Any = None
+    query: type[msgspec.Struct] | None = None
+    answers: dict[int, Any] = {}
+    errors: tuple[type[OstiaryError], ...] = ()
+    limit: str | None = None
+    recognise: bool = True
+    page: bool = False
+
+    @property
+    def operation(self) -> str:
+        """A stable name for generated clients: ``post_api_auth_login``."""
+        words = self.path.replace("{", "").replace("}", "").replace("-", "_").replace(".", "_").strip("/").split("/")
+        return "_".join([self.method.lower(), *words])
+
+
+class _Node:
+    """A segment of the path tree: literal children first, then the parameter."""
+
+    __slots__ = ("literal", "methods", "parameter", "parameter_name")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Node] = {}
+        self.parameter: _Node | None = None
+        self.parameter_name = ""
+        self.methods: dict[str, Route] = {}
+
+
+class RouteTable:
+    """Finds the row of a request: by one dictionary for paths without parameters, else segment by segment."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        """Raises ConfigurationError when two rows claim one request."""
+        self.routes = tuple(routes)
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._root = _Node()
+        for route in self.routes:
+            self._add(route)
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """The row for a request and the values of the path's parameters.
+
+        Raises:
+            NotFound: no row has this path.
+            MethodNotAllowed: rows have it, but not with this method; ``extra["allow"]`` lists theirs.
+        """
+        methods = self._exact.get(path)
+        parameters: dict[str, str] = {}
+        if methods is None:
+            methods = self._walk(path, parameters)
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            raise MethodNotAllowed(extra={"allow": sorted(methods)})
+        return route, parameters
+
+    def _walk(self, path: str, parameters: dict[str, str]) -> dict[str, Route]:
+        node = self._root
+        for segment in path.split("/")[1:]:
+            following = node.literal.get(segment)
+            if following is None:
+                following = node.parameter
+                if following is None or not segment or len(segment) > 256:
+                    raise NotFound
+                parameters[node.parameter_name] = segment
+            node = following
+        if not node.methods:
+            raise NotFound
+        return node.methods
+
+    def _add(self, route: Route) -> None:
+        if "{" not in route.path:
+            methods = self._exact.setdefault(route.path, {})
+        else:
+            methods = self._node(route.path).methods
+        if route.method in methods:
+            raise ConfigurationError([f"two routes for {route.method} {route.path}"])
+        methods[route.method] = route
+
+    def _node(self, path: str) -> _Node:
+        node = self._root
+        for segment in path.split("/")[1:]:
+            if segment.startswith("{"):
+                if node.parameter is None:
+                    node.parameter = _Node()
+                    node.parameter_name = segment[1:-1]
+                node = node.parameter
+            else:
+                node = node.literal.setdefault(segment, _Node())
+        return node

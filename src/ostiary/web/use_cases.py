@@ -1,0 +1,56 @@
+"""Everything that a handler may call: the use cases, ready-made by ``ostiary.app``."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostiary.accounts import AccountAdministration, AccountStore, Profiles
+from ostiary.authentication import (
+    EmailChange,
+    FirstAdministrator,
+    PasswordChange,
+    Recognition,
+    Registration,
+    SignIn,
+    SignIns,
+    Verification,
+)
+from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen, Grants, Roles
+from ostiary.base.clock import Clock
+from ostiary.credentials import Passwords
+from ostiary.crypto import KeyRing
+from ostiary.database import Database
+from ostiary.notify import Mailer
+from ostiary.sessions import SessionDataStore
+from ostiary.settings import Settings
+from ostiary.tokens import SigningKeys
+
+
+class UseCases(msgspec.Struct, frozen=True):
+    """One installation, as the edge sees it."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    keys: KeyRing
+    signing_keys: SigningKeys
+    mailer: Mailer
+    passwords: Passwords
+    accounts: AccountStore
+    authorizer: Authorizer
+    audit: AuditReading
+    profiles: Profiles
+    account_administration: AccountAdministration
+    roles: Roles
+    assignments: Assignments
+    grants: Grants
+    authzen: AuthZen
+    registration: Registration
+    verification: Verification
+    sign_in: SignIn
+    sign_ins: SignIns
+    password_change: PasswordChange
+    email_change: EmailChange
+    first_administrator: FirstAdministrator
+    recognition: Recognition
+    session_data: SessionDataStore
