@@ -85,7 +85,7 @@ def test_variables_of_others_and_of_the_test_suite_are_not_looked_at() -> None:
         ("OSTIARY_TOKENS_ACCESS_TTL", "5m", "tokens", "access_ttl", 300),
         ("OSTIARY_SESSIONS_IDLE", "24h", "sessions", "idle", 86_400),
         ("OSTIARY_SESSIONS_IDLE", "30d", "sessions", "idle", 30 * 86_400),
-        ("OSTIARY_LIMITS_API_ADDRESS", "10/30", "limits", "api_address", Rate(10, 30)),
+        ("OSTIARY_LIMITS_ANONYMOUS_ADDRESS", "10/30", "limits", "anonymous_address", Rate(10, 30)),
         ("OSTIARY_REGISTRATION_OPEN", "false", "registration", "open", False),
         ("OSTIARY_TOKENS_ALGORITHM", "RS256", "tokens", "algorithm", "RS256"),
         (
@@ -132,9 +132,9 @@ def test_values_may_be_written_as_people_write_them(
         ("OSTIARY_TOKENS_ACCESS_TTL", "10 minutes"),
         ("OSTIARY_TOKENS_ALGORITHM", "none"),
         ("OSTIARY_TOKENS_ALGORITHM", "HS256"),
-        ("OSTIARY_LIMITS_API_ADDRESS", "0/1m"),
-        ("OSTIARY_LIMITS_API_ADDRESS", "5/0s"),
-        ("OSTIARY_LIMITS_API_ADDRESS", "5"),
+        ("OSTIARY_LIMITS_ANONYMOUS_ADDRESS", "0/1m"),
+        ("OSTIARY_LIMITS_ANONYMOUS_ADDRESS", "5/0s"),
+        ("OSTIARY_LIMITS_ANONYMOUS_ADDRESS", "5"),
         ("OSTIARY_REGISTRATION_OPEN", "maybe"),
     ],
 )
@@ -150,7 +150,8 @@ def test_a_value_out_of_bounds_is_one_fault_that_names_the_setting_and_what_is_a
 
 
 @pytest.mark.parametrize(
-    "written", ["[server]\nport = true", "[server]\nport = 1.5", "[database]\nurl = 1", "[limits]\napi_address = 5"]
+    "written",
+    ["[server]\nport = true", "[server]\nport = 1.5", "[database]\nurl = 1", "[limits]\nanonymous_address = 5"],
 )
 def test_a_value_of_another_toml_type_is_a_fault(toml: Path, written: str) -> None:
     toml.write_text(written)
@@ -335,13 +336,13 @@ def test_development_settings_live_in_one_folder_and_keep_their_key(tmp_path: Pa
 
 
 def test_development_takes_the_rest_from_the_environment(tmp_path: Path) -> None:
-    environ = {"OSTIARY_SITE_NAME": "Mine", "OSTIARY_MASTER_KEY": KEY, "OSTIARY_LIMITS_API_ADDRESS": "1/1m"}
+    environ = {"OSTIARY_SITE_NAME": "Mine", "OSTIARY_MASTER_KEY": KEY, "OSTIARY_LIMITS_ANONYMOUS_ADDRESS": "1/1m"}
 
     settings = dev_settings(tmp_path, environ=environ)
 
     assert settings.site_name == "Mine"
     assert settings.master_key != Secret(KEY)
-    assert settings.limits.api_address == Rate(1, 60)
+    assert settings.limits.anonymous_address == Rate(1, 60)
 
 
 def test_a_data_folder_that_cannot_be_used_is_one_clear_fault(tmp_path: Path) -> None:
