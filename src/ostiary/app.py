@@ -37,7 +37,6 @@ from ostiary.sessions import SessionDataStore, Sessions
 from ostiary.settings import Settings
 from ostiary.tokens import AccessTokens, RefreshTokens, SigningKeys
 from ostiary.web.application import WebApplication
-from ostiary.web.routes import all_routes
 from ostiary.web.use_cases import UseCases
 
 _log = logging.getLogger("ostiary")
@@ -77,7 +76,9 @@ class Ostiary:
                 await migrate(db, clock)
             elif missing := await pending(db):
                 raise ConfigurationError(
-                    [f"the database is {len(missing)} migrations behind: run `ostiary migrate`, or serve with --migrate"]
+                    [
+                        f"the database is {len(missing)} migrations behind: run `ostiary migrate`, or serve with --migrate"
+                    ]
                 )
             return await _compose(cls, settings, clock, db, master_key)
         except BaseException:
@@ -168,7 +169,11 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         token_lifetime=settings.tokens.access_ttl * SECOND,
     )
     await keys.load()
-    hasher = PasswordHasher(settings.passwords.memory_kib, settings.passwords.passes, settings.passwords.queue)
+    hasher = PasswordHasher(
+        memory_kib=settings.passwords.memory_kib,
+        passes=settings.passwords.passes,
+        max_queue=settings.passwords.queue,
+    )
     mailer = Mailer(
         db,
         sealer,
@@ -210,15 +215,13 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         verification=Verification(db, accounts, passwords, flows, completion, letters, throttle),
         sign_in=SignIn(db, accounts, passwords, flows, completion, letters, throttle),
         sign_ins=SignIns(db, accounts, sessions, access_tokens, refresh_tokens, authorizer),
-        password_change=PasswordChange(
-            db, profiles, passwords, sessions, refresh_tokens, flows, letters, throttle
-        ),
+        password_change=PasswordChange(db, profiles, passwords, sessions, refresh_tokens, flows, letters, throttle),
         email_change=EmailChange(db, accounts, profiles, passwords, flows, letters, throttle),
         first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),
         recognition=Recognition(accounts, sessions, access_tokens, authorizer),
         session_data=SessionDataStore(db),
     )
-    web = WebApplication(use, lambda pages: all_routes(settings, pages), derive_key(master_key, "csrf"))
+    web = WebApplication(use, derive_key(master_key, "csrf"))
     sweepers = Sweepers(db, accounts, sessions, refresh_tokens, flows, settings.registration.pending_ttl)
     return cls(use, web, sweepers)
 

@@ -84,7 +84,12 @@ class FirstAdministrator:
         async with self._db.transaction() as tx:
             await tx.bump("authorization")
             flow = await self._flows.by_link_in(tx, request.token, caller.at)
-            if flow is None or flow.kind != "setup" or await self._flows.end(tx, flow) is None or await has_administrator(tx):
+            if (
+                flow is None
+                or flow.kind != "setup"
+                or await self._flows.end(tx, flow) is None
+                or await has_administrator(tx)
+            ):
                 raise InvalidChallenge
             account = await self._create(tx, caller, email, name, phc)
             return await self._completion(tx, caller, account, "cookie")

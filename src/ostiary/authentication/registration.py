@@ -93,7 +93,9 @@ class Registration:
         self._letters.wake()
         return Challenged(flow, "register", ("email_code",), email.address, self._flows.ttl)
 
-    async def _register(self, tx: Transaction, caller: Caller, email: EmailAddress, pending: PendingRegistration) -> str:
+    async def _register(
+        self, tx: Transaction, caller: Caller, email: EmailAddress, pending: PendingRegistration
+    ) -> str:
         account = await self._accounts.by_email(tx, email.key)
         if await self._accounts.username_taken(tx, pending.username, besides=account.id if account else ""):
             raise UsernameTaken(field="username")
@@ -106,7 +108,9 @@ class Registration:
         await record(tx, caller.at, Event.ACCOUNT_REGISTERED, caller.actor, account.id)
         return begun.token
 
-    async def _insert(self, tx: Transaction, caller: Caller, email: EmailAddress, pending: PendingRegistration) -> Account:
+    async def _insert(
+        self, tx: Transaction, caller: Caller, email: EmailAddress, pending: PendingRegistration
+    ) -> Account:
         account = await self._accounts.insert(
             tx,
             caller.at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -89,7 +90,7 @@ class Assignments:
         )
         return page_of(rows, limit, key=lambda row: row.id, item=_view)
 
-    async def own(self, caller: Caller) -> list[HeldRole]:
+    async def own(self, caller: Caller) -> Sequence[HeldRole]:
         """The roles of the caller's own account, for its owner to see.
 
         Raises:

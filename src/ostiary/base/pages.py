@@ -52,7 +52,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of a list."""
 
     cursor: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=MOST_ITEMS)] = 50
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 50
 
 
 def encode_cursor(key: str) -> str:

@@ -11,9 +11,7 @@ from ostiary.database import Database, Transaction
 from ostiary.sessions.model import Session
 from ostiary.settings import SessionSettings
 
-_COLUMNS = (
-    "id, id_hash, account_id, amr, authenticated_at, created_at, seen_at, idle_expires_at, expires_at, address, user_agent"
-)
+_COLUMNS = "id, id_hash, account_id, amr, authenticated_at, created_at, seen_at, idle_expires_at, expires_at, address, user_agent"
 _SELECT_OPEN = f"SELECT {_COLUMNS} FROM sessions WHERE id_hash = :id_hash AND idle_expires_at > :now"
 
 
@@ -97,7 +95,9 @@ class Sessions:
     async def end_all(self, tx: Transaction, account_id: str, keep: str | None = None) -> int:
         """End every session of an account, except the one whose id is ``keep``; returns how many ended."""
         return await tx.execute(
-            "DELETE FROM sessions WHERE account_id = :account_id AND id <> :keep", account_id=account_id, keep=keep or ""
+            "DELETE FROM sessions WHERE account_id = :account_id AND id <> :keep",
+            account_id=account_id,
+            keep=keep or "",
         )
 
     async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable
 
 import msgspec
 from starlette.responses import Response
@@ -25,6 +24,7 @@ from ostiary.web.identify import identify
 from ostiary.web.pages.render import Pages
 from ostiary.web.problems import problem_response
 from ostiary.web.route import UNSAFE, Knock, Route, RouteTable
+from ostiary.web.routes import all_routes
 from ostiary.web.use_cases import UseCases
 
 _log = logging.getLogger("ostiary.web")
@@ -36,16 +36,17 @@ _SINGLE = frozenset({"authorization", "content-length", "content-type", "host", 
 class WebApplication:
     """Ostiary over HTTP; mounted at the path of the issuer."""
 
-    def __init__(self, use: UseCases, routes: Iterable[Route], csrf_key: bytes) -> None:
+    def __init__(self, use: UseCases, csrf_key: bytes) -> None:
         self.use = use
-        self.table = RouteTable(routes)
         self.jar = Cookies(use.settings)
         self.csrf = CsrfTokens(csrf_key)
         self.pages = Pages(use.settings)
+        self.table = RouteTable(all_routes(use.settings, self.pages))
         issuer = use.settings.issuer
         self._origin = "/".join(issuer.split("/", 3)[:3])
         self._limiters = {
-            name: Limiter(rate.count, rate.seconds) for name, rate in msgspec.structs.asdict(use.settings.limits).items()
+            name: Limiter(rate.count, rate.seconds)
+            for name, rate in msgspec.structs.asdict(use.settings.limits).items()
         }
         self._headers = _security_headers(issuer)
 
@@ -190,4 +191,3 @@ def _security_headers(issuer: str) -> list[tuple[bytes, bytes]]:
     if issuer.startswith("https:"):
         headers.append((b"strict-transport-security", b"max-age=63072000; includeSubDomains"))
     return headers
-

@@ -45,3 +45,19 @@ class ReferenceRoutes:
 
     async def errors(self, exchange: Exchange) -> Response:
         return self._pages.render(exchange, "errors_reference.html", errors=error_classes())
+
+
+def error_classes() -> list[dict[str, Any]]:
+    """Every error that can reach a client, by code."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting: list[type[OstiaryError]] = [OstiaryError]
+    while waiting:
+        error = waiting.pop()
+        waiting.extend(error.__subclasses__())
+        found.setdefault(error.code, {"code": error.code, "status": error.status, "title": error.title})
+    return sorted(found.values(), key=lambda error: (error["status"], error["code"]))
+
+
+def openapi(routes: Iterable[Route], issuer: str) -> dict[str, Any]:
+    """The description of these routes."""
+    return {"openapi": "3.1.0", "routes": [route.operation for route in routes], "issuer": issuer}

@@ -33,7 +33,9 @@ def problem_response(exchange: Exchange, error: OstiaryError) -> Response:
         detail=error.detail,
         field=error.field,
     )
-    members = msgspec.to_builtins(problem) | {k: v for k, v in error.extra.items() if k not in problem.__struct_fields__}
+    members = msgspec.to_builtins(problem) | {
+        k: v for k, v in error.extra.items() if k not in problem.__struct_fields__
+    }
     response = json(members, error.status, "application/problem+json")
     response.headers.update(problem_headers(error))
     return response

@@ -187,9 +187,32 @@ def _sessions() -> list[Route]:
     of_account = "/api/accounts/{account_id}/sessions"
     return [
         _row("GET", "/api/sessions", sessions.list_own, "sessions", "Where I am signed in", {200: Page[SignInRecord]}),
-        _row("DELETE", "/api/sessions", sessions.end_others, "sessions", "Sign out everywhere else", {200: sessions.EndedAnswer}),
-        _row("DELETE", "/api/sessions/{sign_in_id}", sessions.end_own, "sessions", "Sign out there", {204: None}, errors=(NotFound,)),
-        _row("GET", "/api/session/data", sessions.read_data, "sessions", "Read the session's data", {200: dict[str, Any]}, errors=(Forbidden,)),
+        _row(
+            "DELETE",
+            "/api/sessions",
+            sessions.end_others,
+            "sessions",
+            "Sign out everywhere else",
+            {200: sessions.EndedAnswer},
+        ),
+        _row(
+            "DELETE",
+            "/api/sessions/{sign_in_id}",
+            sessions.end_own,
+            "sessions",
+            "Sign out there",
+            {204: None},
+            errors=(NotFound,),
+        ),
+        _row(
+            "GET",
+            "/api/session/data",
+            sessions.read_data,
+            "sessions",
+            "Read the session's data",
+            {200: dict[str, Any]},
+            errors=(Forbidden,),
+        ),
         _row(
             "PATCH",
             "/api/session/data",
@@ -200,8 +223,24 @@ def _sessions() -> list[Route]:
             body=dict[str, Any],
             errors=(Forbidden, PreconditionFailed, Unavailable),
         ),
-        _row("GET", of_account, sessions.list_of_account, "sessions", "Where an account is signed in", {200: Page[SignInRecord]}, errors=(Forbidden,)),
-        _row("DELETE", of_account, sessions.end_of_account, "sessions", "Sign an account out everywhere", {200: sessions.EndedAnswer}, errors=(Forbidden,)),
+        _row(
+            "GET",
+            of_account,
+            sessions.list_of_account,
+            "sessions",
+            "Where an account is signed in",
+            {200: Page[SignInRecord]},
+            errors=(Forbidden,),
+        ),
+        _row(
+            "DELETE",
+            of_account,
+            sessions.end_of_account,
+            "sessions",
+            "Sign an account out everywhere",
+            {200: sessions.EndedAnswer},
+            errors=(Forbidden,),
+        ),
         _row(
             "DELETE",
             of_account + "/{sign_in_id}",
@@ -215,9 +254,22 @@ def _sessions() -> list[Route]:
 
 
 def _accounts() -> list[Route]:
-    one, roles_path, grants = "/api/accounts/{account_id}", "/api/accounts/{account_id}/roles", "/api/accounts/{account_id}/grants"
+    one, roles_path, grants = (
+        "/api/accounts/{account_id}",
+        "/api/accounts/{account_id}/roles",
+        "/api/accounts/{account_id}/grants",
+    )
     return [
-        _row("GET", "/api/accounts", accounts.list_accounts, "accounts", "List accounts", {200: Page[AccountView]}, query=PageQuery, errors=(Forbidden,)),
+        _row(
+            "GET",
+            "/api/accounts",
+            accounts.list_accounts,
+            "accounts",
+            "List accounts",
+            {200: Page[AccountView]},
+            query=PageQuery,
+            errors=(Forbidden,),
+        ),
         _row(
             "POST",
             "/api/accounts",
@@ -229,9 +281,35 @@ def _accounts() -> list[Route]:
             errors=(Forbidden, WeakPassword, Conflict, Unavailable),
         ),
         _row("GET", one, accounts.get, "accounts", "One account", {200: AccountView}, errors=(Forbidden, NotFound)),
-        _row("PATCH", one, accounts.change, "accounts", "Change an account", {200: AccountView}, body=AccountChange, errors=(Forbidden, NotFound, Conflict)),
-        _row("DELETE", one, accounts.delete, "accounts", "Delete an account", {204: None}, errors=(Forbidden, NotFound, Conflict)),
-        _row("GET", roles_path, accounts.list_roles, "accounts", "The roles of an account", {200: Page[Assignment]}, query=PageQuery, errors=(Forbidden,)),
+        _row(
+            "PATCH",
+            one,
+            accounts.change,
+            "accounts",
+            "Change an account",
+            {200: AccountView},
+            body=AccountChange,
+            errors=(Forbidden, NotFound, Conflict),
+        ),
+        _row(
+            "DELETE",
+            one,
+            accounts.delete,
+            "accounts",
+            "Delete an account",
+            {204: None},
+            errors=(Forbidden, NotFound, Conflict),
+        ),
+        _row(
+            "GET",
+            roles_path,
+            accounts.list_roles,
+            "accounts",
+            "The roles of an account",
+            {200: Page[Assignment]},
+            query=PageQuery,
+            errors=(Forbidden,),
+        ),
         _row(
             "POST",
             roles_path,
@@ -251,8 +329,26 @@ def _accounts() -> list[Route]:
             {204: None},
             errors=(Forbidden, NotFound, LastAdministrator),
         ),
-        _row("GET", grants, accounts.list_grants, "accounts", "The direct grants of an account", {200: Page[Grant]}, query=PageQuery, errors=(Forbidden,)),
-        _row("POST", grants, accounts.create_grant, "accounts", "Allow or deny directly", {201: Grant}, body=GrantCreate, errors=(Forbidden, NotFound, Conflict)),
+        _row(
+            "GET",
+            grants,
+            accounts.list_grants,
+            "accounts",
+            "The direct grants of an account",
+            {200: Page[Grant]},
+            query=PageQuery,
+            errors=(Forbidden,),
+        ),
+        _row(
+            "POST",
+            grants,
+            accounts.create_grant,
+            "accounts",
+            "Allow or deny directly",
+            {201: Grant},
+            body=GrantCreate,
+            errors=(Forbidden, NotFound, Conflict),
+        ),
         _row(
             "PATCH",
             grants + "/{grant_id}",
@@ -263,18 +359,55 @@ def _accounts() -> list[Route]:
             body=GrantChange,
             errors=(Forbidden, NotFound, Conflict),
         ),
-        _row("DELETE", grants + "/{grant_id}", accounts.delete_grant, "accounts", "Remove a direct grant", {204: None}, errors=(Forbidden, NotFound, LastAdministrator)),
+        _row(
+            "DELETE",
+            grants + "/{grant_id}",
+            accounts.delete_grant,
+            "accounts",
+            "Remove a direct grant",
+            {204: None},
+            errors=(Forbidden, NotFound, LastAdministrator),
+        ),
     ]
 
 
 def _roles() -> list[Route]:
     one = "/api/roles/{name}"
     return [
-        _row("GET", "/api/roles", roles.list_roles, "roles", "List roles", {200: Page[Role]}, query=PageQuery, errors=(Forbidden,)),
-        _row("POST", "/api/roles", roles.create, "roles", "Create a role", {201: Role}, body=RoleCreate, errors=(Forbidden, Conflict)),
+        _row(
+            "GET",
+            "/api/roles",
+            roles.list_roles,
+            "roles",
+            "List roles",
+            {200: Page[Role]},
+            query=PageQuery,
+            errors=(Forbidden,),
+        ),
+        _row(
+            "POST",
+            "/api/roles",
+            roles.create,
+            "roles",
+            "Create a role",
+            {201: Role},
+            body=RoleCreate,
+            errors=(Forbidden, Conflict),
+        ),
         _row("GET", one, roles.get, "roles", "One role", {200: Role}, errors=(Forbidden, NotFound)),
-        _row("PATCH", one, roles.change, "roles", "Change a role", {200: Role}, body=RoleChange, errors=(Forbidden, NotFound, Conflict)),
-        _row("DELETE", one, roles.delete, "roles", "Delete a role", {204: None}, errors=(Forbidden, NotFound, Conflict)),
+        _row(
+            "PATCH",
+            one,
+            roles.change,
+            "roles",
+            "Change a role",
+            {200: Role},
+            body=RoleChange,
+            errors=(Forbidden, NotFound, Conflict),
+        ),
+        _row(
+            "DELETE", one, roles.delete, "roles", "Delete a role", {204: None}, errors=(Forbidden, NotFound, Conflict)
+        ),
     ]
 
 
@@ -290,7 +423,16 @@ def _decisions() -> list[Route]:
             body=EvaluationRequest,
             errors=(Forbidden,),
         ),
-        _row("GET", "/api/audit", decisions.audit, "audit", "What happened", {200: Page[AuditEvent]}, query=AuditQuery, errors=(Forbidden,)),
+        _row(
+            "GET",
+            "/api/audit",
+            decisions.audit,
+            "audit",
+            "What happened",
+            {200: Page[AuditEvent]},
+            query=AuditQuery,
+            errors=(Forbidden,),
+        ),
     ]
 
 
@@ -340,8 +482,12 @@ def _system(pages: Pages, api: list[Route]) -> list[Route]:
     ]
 
 
-def _row(method: str, path: str, handle: Handler, tag: str, summary: str, answers: dict[int, Any], **more: Any) -> Route:
-    return Route(method=method, path=path, handle=handle, knock=_SIGNED_IN, tag=tag, summary=summary, answers=answers, **more)
+def _row(
+    method: str, path: str, handle: Handler, tag: str, summary: str, answers: dict[int, Any], **more: Any
+) -> Route:
+    return Route(
+        method=method, path=path, handle=handle, knock=_SIGNED_IN, tag=tag, summary=summary, answers=answers, **more
+    )
 
 
 def _page(method: str, path: str, handle: Handler, knock: Knock = _ANYONE, limit: str | None = None) -> Route:
@@ -350,5 +496,13 @@ def _page(method: str, path: str, handle: Handler, knock: Knock = _ANYONE, limit
 
 def _open(path: str, handle: Handler, summary: str, answers: dict[int, Any], **more: Any) -> Route:
     return Route(
-        method="GET", path=path, handle=handle, knock=_ANYONE, tag="system", summary=summary, answers=answers, recognise=False, **more
+        method="GET",
+        path=path,
+        handle=handle,
+        knock=_ANYONE,
+        tag="system",
+        summary=summary,
+        answers=answers,
+        recognise=False,
+        **more,
     )

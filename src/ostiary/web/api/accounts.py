@@ -28,9 +28,7 @@ async def get(exchange: Exchange) -> Response:
 
 async def change(exchange: Exchange) -> Response:
     body: AccountChange = exchange.body
-    account = await exchange.use.account_administration.change(
-        exchange.caller, exchange.parameters["account_id"], body
-    )
+    account = await exchange.use.account_administration.change(exchange.caller, exchange.parameters["account_id"], body)
     return answers.json(account_view(account))
 
 
@@ -70,9 +68,7 @@ async def list_grants(exchange: Exchange) -> Response:
 
 async def create_grant(exchange: Exchange) -> Response:
     body: GrantCreate = exchange.body
-    return answers.json(
-        await exchange.use.grants.create(exchange.caller, exchange.parameters["account_id"], body), 201
-    )
+    return answers.json(await exchange.use.grants.create(exchange.caller, exchange.parameters["account_id"], body), 201)
 
 
 async def change_grant(exchange: Exchange) -> Response:

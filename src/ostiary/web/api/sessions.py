@@ -25,7 +25,7 @@ class EndedAnswer(msgspec.Struct, frozen=True):
 
 
 async def list_own(exchange: Exchange) -> Response:
-    return answers.json(Page[SignInRecord](await exchange.use.sign_ins.list(exchange.caller)))
+    return answers.json(Page(await exchange.use.sign_ins.list(exchange.caller), None))
 
 
 async def end_others(exchange: Exchange) -> Response:
@@ -39,7 +39,7 @@ async def end_own(exchange: Exchange) -> Response:
 
 async def list_of_account(exchange: Exchange) -> Response:
     found = await exchange.use.sign_ins.list(exchange.caller, exchange.parameters["account_id"])
-    return answers.json(Page[SignInRecord](found))
+    return answers.json(Page(found, None))
 
 
 async def end_of_account(exchange: Exchange) -> Response:

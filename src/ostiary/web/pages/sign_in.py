@@ -129,9 +129,7 @@ class SignInPages:
 
     def _register(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
         rules = exchange.use.passwords.rules
-        return self._pages.render(
-            exchange, "register.html", problem=problem, next=following, password_rules=rules
-        )
+        return self._pages.render(exchange, "register.html", problem=problem, next=following, password_rules=rules)
 
     async def _setup(self, exchange: Exchange, token: str, problem: OstiaryError | None = None) -> Response:
         valid = await exchange.use.first_administrator.valid(token, exchange.caller.at)
@@ -223,4 +221,3 @@ def _decoded(text: str) -> str:
         return bytes.fromhex(text).decode()
     except ValueError:
         return ""
-
