@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
+from ostiary.app import Ostiary
 from tests.support import services
+from tests.support.installation import LiveServer, new_client, settings_for_test
 from tests.support.time import ManualClock
 
 if TYPE_CHECKING:
@@ -44,9 +47,9 @@ def postgres_server() -> Iterator[services.Postgres]:
 @pytest.fixture
 def postgres_url(postgres_server: services.Postgres) -> Iterator[str]:
     """The URL of an empty PostgreSQL database that only this test has."""
-    name, url = postgres_server.create()
-    yield url
-    postgres_server.drop(name)
+    name = postgres_server.lend()
+    yield postgres_server.url(name)
+    postgres_server.take_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -68,6 +71,30 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         yield opened
     finally:
         await opened.close()
+
+
+@pytest.fixture
+async def ostiary(database_url: str, clock: ManualClock) -> AsyncIterator[Ostiary]:
+    """An installation in this process, once on each database, whose time is ``clock``."""
+    opened = await Ostiary.open(settings_for_test(database_url), clock=clock, migrate_first=True)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+async def client(ostiary: Ostiary) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of ``ostiary`` with cookies of its own."""
+    async with new_client(ostiary) as opened:
+        yield opened
+
+
+@pytest.fixture
+def live_server(tmp_path: Path) -> Iterator[LiveServer]:
+    """An installation on a port, for browsers and for what needs real connections."""
+    with LiveServer(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
