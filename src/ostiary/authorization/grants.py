@@ -24,6 +24,7 @@ from ostiary.authorization.store import columns, lock_facts, place, require_acco
 from ostiary.base.clock import Clock, rfc3339
 from ostiary.base.ids import new_id
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
+from ostiary.database import UniqueViolation
 from ostiary.errors import Conflict, InvalidRequest, NotFound
 from ostiary.permissions import Permission
 
@@ -157,13 +158,15 @@ class Grants:
                 expires_at=before.expires_at if change.expires_at is UNSET else _milliseconds(change.expires_at, now),
             )
             await self._keep_an_administrator(tx, row)
-            await _forbid_double(tx, row)
-            await tx.execute(
-                "UPDATE direct_grants SET effect = :effect, expires_at = :expires_at WHERE id = :id",
-                id=row.id,
-                effect=row.effect,
-                expires_at=row.expires_at,
-            )
+            try:
+                await tx.execute(
+                    "UPDATE direct_grants SET effect = :effect, expires_at = :expires_at WHERE id = :id",
+                    id=row.id,
+                    effect=row.effect,
+                    expires_at=row.expires_at,
+                )
+            except UniqueViolation as cause:
+                raise Conflict("The account has another grant that says the same.") from cause
             await record(tx, now, Event.GRANT_CHANGED, caller.actor, account_id, **_recorded(row))
         return _view(row)
 
@@ -199,21 +202,6 @@ async def _row(tx: Transaction, account_id: str, grant_id: str) -> _Row:
     if row is None:
         raise NotFound("The account has no such grant.")
     return row
-
-
-async def _forbid_double(tx: Transaction, row: _Row) -> None:
-    other = await tx.fetch_value(
-        "SELECT id FROM direct_grants WHERE account_id = :account_id AND permission = :permission"
-        " AND effect = :effect AND resource_type = :resource_type AND resource_id = :resource_id AND id <> :id",
-        account_id=row.account_id,
-        permission=row.permission,
-        effect=row.effect,
-        resource_type=row.resource_type,
-        resource_id=row.resource_id,
-        id=row.id,
-    )
-    if other is not None:
-        raise Conflict("The account has another grant that says the same.")
 
 
 def _milliseconds(moment: datetime | None, now: int) -> int | None:
