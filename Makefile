@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 UV := $(shell sed -n 's/^ *"\(uv==[^"]*\)".*/\1/p' pyproject.toml)
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python,$(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
-CODE := src tests $(wildcard bench examples)
+CODE := src tests $(sort $(dir $(wildcard bench/*.py examples/*/*.py)))
 
 .PHONY: help install serve test check format bench example clean
 
