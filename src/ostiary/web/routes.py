@@ -51,7 +51,7 @@ from ostiary.web.pages.development import DevelopmentPages
 from ostiary.web.pages.render import Pages
 from ostiary.web.pages.sign_in import SignInPages
 from ostiary.web.route import Handler, Knock, Route
-from ostiary.web.system import HealthAnswer, SystemRoutes
+from ostiary.web.system import FileVersion, HealthAnswer, SystemRoutes
 
 _ANYONE, _SIGNED_IN = Knock.ANYONE, Knock.SIGNED_IN
 _SIGN_IN_ANSWERS = {200: auth.CompleteAnswer | auth.ChallengeAnswer}
@@ -477,8 +477,8 @@ def _system(pages: Pages, api: list[Route]) -> list[Route]:
         _open("/openapi.json", reference.description, "This description", {200: dict[str, Any]}),
         _page("GET", "/docs", reference.viewer),
         _page("GET", "/docs/errors", reference.errors),
-        _open("/static/{file}", system.static, "A file of ours", {}),
-        _open("/static/{folder}/{part}/{file}", system.static, "A file of others", {}),
+        _open("/static/{file}", system.static, "A file of ours", {}, query=FileVersion),
+        _open("/static/{folder}/{part}/{file}", system.static, "A file of others", {}, query=FileVersion),
     ]
 
 

@@ -15,6 +15,12 @@ class HealthAnswer(msgspec.Struct, frozen=True):
     status: str
 
 
+class FileVersion(msgspec.Struct, frozen=True):
+    """``v`` only makes a new address of a new content, for caches."""
+
+    v: str = ""
+
+
 class SystemRoutes:
     """Endpoints that need nobody."""
 
