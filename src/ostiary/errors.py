@@ -15,6 +15,7 @@ class OstiaryError(Exception):
         code: stable machine-readable name, documented in ``docs/reference/errors.md``; never renamed.
         status: the HTTP status it is sent with.
         title: one short public sentence, the same for every occurrence of ``code``.
+        remedy: what whoever gets it can do, in one line of Markdown, for the reference.
         detail: a public sentence about this occurrence; never holds secrets or internals.
         field: the input member at fault, as a dotted path, where one is.
         retry_after: whole seconds after which trying again makes sense, where that is known.
@@ -24,6 +25,7 @@ class OstiaryError(Exception):
     code = "internal_error"
     status = 500
     title = "Something went wrong on our side."
+    remedy = "Try again later; if it stays so, give the `request_id` to whoever runs this installation."
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class ConfigurationError(OstiaryError):
 
     code = "configuration_error"
     title = "Ostiary is not configured correctly."
+    remedy = "Correct each setting that is named; `ostiary config check` tells all faults without starting."
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -55,109 +58,129 @@ class InvalidRequest(OstiaryError):
     code = "invalid_request"
     status = 400
     title = "The request is not well formed."
+    remedy = "Correct the request: `detail` says what is wrong, `field` where."
 
 
 class AmbiguousCredentials(InvalidRequest):
     code = "ambiguous_credentials"
     title = "The request carries more than one credential; send exactly one."
+    remedy = "Leave out all but one of the session cookie, the token cookie and the `Authorization` header."
 
 
 class WeakPassword(InvalidRequest):
     code = "weak_password"
     title = "This password cannot be used."
+    remedy = "Choose another password; `reason` is `too_short`, `too_long`, `own_name` or `common`."
 
 
 class InvalidChallenge(InvalidRequest):
     code = "invalid_challenge"
     title = "This code or link is wrong, has been used, or has expired."
+    remedy = "Use the newest mail, or ask for another one; when that does not help either, begin again."
 
 
 class Unauthenticated(OstiaryError):
     code = "unauthenticated"
     status = 401
     title = "Sign in to continue."
+    remedy = "Sign in, and send the session cookie or the access token with the request."
 
 
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
     title = "The name or the password is not right."
+    remedy = "Check the name and the password; which of the two was wrong, nobody is told."
 
 
 class InvalidToken(Unauthenticated):
     code = "invalid_token"
     title = "The token is not valid."
+    remedy = "Refresh the access token; where the refresh token is refused too, sign in again."
 
 
 class Forbidden(OstiaryError):
     code = "forbidden"
     status = 403
     title = "You may not do this."
+    remedy = "Ask an administrator for the `permission` that is named, where one is."
 
 
 class CsrfRejected(Forbidden):
     code = "csrf_rejected"
     title = "The request did not come from a page of this site; reload the page and try again."
+    remedy = "Send the `csrf_token` of the sign-in or of `GET /api/auth/me` as `X-CSRF-Token`, from the same origin."
 
 
 class AccountDisabled(Forbidden):
     code = "account_disabled"
     title = "This account is disabled."
+    remedy = "Ask an administrator to enable the account."
 
 
 class NotFound(OstiaryError):
     code = "not_found"
     status = 404
     title = "There is nothing here."
+    remedy = "Check the address and the ids in it; what was deleted is not there any more."
 
 
 class MethodNotAllowed(OstiaryError):
     code = "method_not_allowed"
     status = 405
     title = "This address does not take that method."
+    remedy = "Use one of the methods in the header `Allow`."
 
 
 class Conflict(OstiaryError):
     code = "conflict"
     status = 409
     title = "This contradicts what is already there."
+    remedy = "Read what is there, then change the request or what it contradicts; `detail` says which."
 
 
 class UsernameTaken(Conflict):
     code = "username_taken"
     title = "This username is taken."
+    remedy = "Choose another username."
 
 
 class PreconditionFailed(OstiaryError):
     code = "precondition_failed"
     status = 412
     title = "It has changed since you read it; read it again and repeat the change."
+    remedy = "Read it again, repeat the change on what is there now, and send its new `ETag` as `If-Match`."
 
 
 class PayloadTooLarge(OstiaryError):
     code = "payload_too_large"
     status = 413
     title = "The request body is too large."
+    remedy = "Send less; `detail` says how much is taken."
 
 
 class UnsupportedMediaType(OstiaryError):
     code = "unsupported_media_type"
     status = 415
     title = "The request body has a content type that is not understood here."
+    remedy = "Send JSON as `application/json`, and the forms of pages as `application/x-www-form-urlencoded`."
 
 
 class RateLimited(OstiaryError):
     code = "rate_limited"
     status = 429
     title = "Too many requests; wait a little and try again."
+    remedy = "Wait for the seconds in the header `Retry-After`."
 
 
 class HeadersTooLarge(OstiaryError):
     code = "headers_too_large"
     status = 431
     title = "The request headers are too large."
+    remedy = "Send fewer or shorter headers and cookies."
 
 
 class Unavailable(OstiaryError):
     code = "unavailable"
     status = 503
     title = "This cannot be answered right now; try again shortly."
+    remedy = "Try again after the seconds in the header `Retry-After`, or in a few seconds where it is missing."

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from ostiary.accounts.model import Account, AccountView, Kind, parse_name, parse_username
 from ostiary.accounts.store import AccountStore, AccountUpdate
 from ostiary.audit import Event, record
-from ostiary.authorization import Authorizer, Caller
+from ostiary.authorization import Authorizer, Caller, LastAdministrator
 from ostiary.base.email import EmailAddress, parse_email
 from ostiary.base.pages import Page, PageQuery
 from ostiary.credentials import Passwords
@@ -137,7 +137,8 @@ class AccountAdministration:
         Raises:
             NotFound: there is none.
             Forbidden: it holds more of Ostiary than the caller does.
-            Conflict: a name is in use, or it is the last administrator.
+            Conflict: the address or the username is in use.
+            LastAdministrator: disabling it would leave nobody to administer Ostiary.
         """
         await caller.require(Permission.ACCOUNTS_UPDATE)
         update = AccountUpdate(
@@ -163,7 +164,7 @@ class AccountAdministration:
         Raises:
             NotFound: there is none.
             Forbidden: it holds more of Ostiary than the caller does.
-            Conflict: it is the last administrator.
+            LastAdministrator: nobody else would be left to administer Ostiary.
         """
         await caller.require(Permission.ACCOUNTS_DELETE)
         await self._forbid_outranked(caller, account_id)
@@ -192,7 +193,7 @@ class AccountAdministration:
 
     async def _keep_an_administrator(self, tx: Transaction, account_id: str) -> None:
         if await self._authorizer.is_last_administrator(tx, account_id):
-            raise Conflict("This is the last administrator; make another one first.")
+            raise LastAdministrator
 
 
 def _address(text: str | None) -> EmailAddress | None:

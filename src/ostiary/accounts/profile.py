@@ -10,7 +10,7 @@ from ostiary.accounts.store import AccountStore, AccountUpdate
 from ostiary.audit import Event, record
 from ostiary.authorization import Caller
 from ostiary.database import Database
-from ostiary.errors import NotFound, UsernameTaken
+from ostiary.errors import Unauthenticated, UsernameTaken
 
 
 class ProfileChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,13 +31,12 @@ class Profiles:
         """The caller's own account.
 
         Raises:
-            Unauthenticated: nobody is signed in.
-            NotFound: the account was deleted a moment ago.
+            Unauthenticated: nobody is signed in, or the account was deleted a moment ago.
         """
         # No permission needed: it is the caller's own account.
         account = await self._accounts.get(caller.require_account())
         if account is None:
-            raise NotFound
+            raise Unauthenticated
         return account
 
     async def change(self, caller: Caller, change: ProfileChange) -> Account:

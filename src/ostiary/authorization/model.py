@@ -90,6 +90,7 @@ Ground = Granted | HeldByRole
 class LastAdministrator(Conflict):
     code = "last_administrator"
     title = "This would leave Ostiary without an administrator; make another one first."
+    remedy = "Give the role `administrator` to another account first, everywhere and not on one resource."
 
 
 def parse_permission(text: str, field: str = "permission") -> str:

@@ -45,7 +45,6 @@ class SystemRoutes:
         response = answers.json(exchange.use.keys.jwks(exchange.facts.at), media_type="application/jwk-set+json")
         response.headers["cache-control"] = "public, max-age=300"
         response.headers["access-control-allow-origin"] = "*"
-        response.headers["cross-origin-resource-policy"] = "cross-origin"
         return response
 
     async def static(self, exchange: Exchange) -> Response:
