@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
@@ -131,6 +131,7 @@ def test_what_is_not_a_key_set_is_refused(document: dict[str, Any]) -> None:
 ANYTHING = st.none() | st.integers() | st.text() | st.lists(st.text(), max_size=2) | st.just("AQAB")
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*EC, *RFC7638, "key_ops"]), ANYTHING))
 def test_no_jwk_raises_anything_but_invalid_request(jwk: dict[str, Any]) -> None:
     for base in ({}, EC, RFC7638, ED25519):

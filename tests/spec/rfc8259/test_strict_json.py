@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -103,3 +104,10 @@ def test_nesting_is_counted_in_brackets_outside_strings() -> None:
 def test_a_hundred_thousand_brackets_are_refused_quickly(unit: bytes) -> None:
     with pytest.raises(InvalidRequest):
         decode(unit * 100_000)
+
+
+def test_the_work_grows_with_the_length_even_in_a_string_that_never_ends() -> None:
+    start = time.process_time()
+    with pytest.raises(InvalidRequest):
+        decode(b'"' + b'\\"' * 50_000 + b"[" * 33)
+    assert time.process_time() - start < 1

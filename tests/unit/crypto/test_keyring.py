@@ -150,6 +150,16 @@ async def test_at_every_moment_of_several_rotations_exactly_one_key_signs(
             clock.advance(LEAD // 3)
 
 
+async def test_a_key_never_overtakes_the_one_before_it(ring: KeyRing, database: Database, clock: ManualClock) -> None:
+    await rotate(ring, database, clock())
+    hasty = KeyRing(database, Sealer(MASTER), clock, ("ES256",), publish_lead=MINUTE, token_lifetime=LIFETIME)
+    await hasty.load()
+    await rotate(hasty, database, clock())
+    for _ in range(12):
+        assert sum(row.state(clock()) == "signing" for row in await ring.list()) == 1
+        clock.advance(MINUTE)
+
+
 async def test_a_rotation_that_is_rolled_back_changes_nothing(
     ring: KeyRing, database: Database, clock: ManualClock
 ) -> None:
