@@ -30,7 +30,7 @@ from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen
 from ostiary.base.clock import MINUTE, SECOND, Clock, system_clock
 from ostiary.credentials import Passwords
 from ostiary.crypto import KeyRing, PasswordHasher, Sealer, derive_key, parse_master_key
-from ostiary.database import Database, Transaction, migrate, pending
+from ostiary.database import Database, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError
 from ostiary.notify import FailedMail, Mailer
 from ostiary.sessions import SessionDataStore, Sessions
@@ -67,23 +67,28 @@ class Ostiary:
         Raises:
             ConfigurationError: names what is wrong with the settings or the database.
         """
-        if settings.master_key is None:
-            raise ConfigurationError(["master_key: is not set; it seals the secrets in the database"])
-        master_key = parse_master_key(settings.master_key.reveal())
         db = await Database.open(settings.database.url, pool_size=settings.database.pool)
         try:
             if migrate_first:
                 await migrate(db, clock)
-            elif missing := await pending(db):
-                raise ConfigurationError(
-                    [
-                        f"the database is {len(missing)} migrations behind: run `ostiary migrate`, or serve with --migrate"
-                    ]
-                )
-            return await _compose(cls, settings, clock, db, master_key)
+            else:
+                await require_migrated(db)
+            return await cls.over(db, settings, clock=clock)
         except BaseException:
             await db.close()
             raise
+
+    @classmethod
+    async def over(cls, db: Database, settings: Settings, *, clock: Clock = system_clock) -> Ostiary:
+        """Put every room on a database that is open and up to date; closing the installation closes it.
+
+        Raises:
+            ConfigurationError: there is no master key.
+            Unsealable: it is not the one that sealed what is in the database.
+        """
+        if settings.master_key is None:
+            raise ConfigurationError(["master_key: is not set; it seals the secrets in the database"])
+        return await _compose(cls, settings, clock, db, parse_master_key(settings.master_key.reveal()))
 
     def operator(self) -> Caller:
         """The person at the command line of this machine."""

@@ -1,0 +1,26 @@
+"""The baseline of ``who_am_i``: one Starlette route, decoding nothing and asking nobody."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+
+def main(port: int, body: Any) -> None:
+    async def answer(request: Request) -> JSONResponse:
+        return JSONResponse(body)
+
+    app = Starlette(routes=[Route("/", answer)])
+    uvicorn.run(app, port=port, log_level="warning", access_log=False, lifespan="off", server_header=False)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), msgspec.json.decode(Path(sys.argv[2]).read_bytes()))

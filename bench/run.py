@@ -1,0 +1,20 @@
+"""``make bench ARGS="question …"``: every question, or those named, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+QUESTIONS = ("sign_in", "who_am_i", "token_verification", "role_decision", "registrations", "footprint")
+
+
+def main() -> int:
+    chosen = sys.argv[1:] or QUESTIONS
+    failed = [question for question in chosen if subprocess.run([sys.executable, "-m", f"bench.{question}"]).returncode]
+    if failed:
+        print("did not run: " + ", ".join(failed), file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
