@@ -200,7 +200,7 @@ async def test_the_same_grant_is_not_made_twice(house: House) -> None:
     denial = await house.grants.create(house.operator, ann, GrantCreate("documents.read", Effect.DENY))
     with pytest.raises(Conflict):
         await house.grants.create(house.operator, ann, GrantCreate("documents.read", Effect.ALLOW))
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="another grant that says the same"):
         await house.grants.change(house.operator, ann, denial.id, GrantChange(Effect.ALLOW))
 
 

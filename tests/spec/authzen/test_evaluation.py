@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +19,7 @@ from ostiary.authorization import (
     Roles,
 )
 from ostiary.base.ids import new_id
-from ostiary.database import Database, migrate
+from ostiary.database import Database
 from ostiary.errors import Forbidden, Unauthenticated
 from tests.support.time import ManualClock
 
@@ -97,15 +96,12 @@ class _Pdp:
 
 
 @pytest.fixture
-async def pdp(tmp_path: Path, clock: ManualClock) -> Any:
-    db = await Database.open(f"sqlite:///{tmp_path / 'ostiary.db'}")
-    await migrate(db)
-    found = _Pdp(db, clock)
-    roles = Roles(db, found.authorizer, clock)
+async def pdp(database: Database, clock: ManualClock) -> _Pdp:
+    found = _Pdp(database, clock)
+    roles = Roles(database, found.authorizer, clock)
     await roles.create(found.operator, RoleCreate("viewer", permissions=("todo.can_read",)))
     await roles.create(found.operator, RoleCreate("pep", permissions=("ostiary.decisions.evaluate",)))
-    yield found
-    await db.close()
+    return found
 
 
 async def test_a_permitted_access_is_true_and_says_why(pdp: _Pdp) -> None:
