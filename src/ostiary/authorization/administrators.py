@@ -10,7 +10,7 @@ from ostiary.base.ids import new_id
 from ostiary.permissions import ADMINISTRATOR, NAMESPACE
 
 if TYPE_CHECKING:
-    from ostiary.database import Transaction
+    from ostiary.database import Reader, Transaction
 
 
 class _Administrator(msgspec.Struct, frozen=True):
@@ -40,9 +40,9 @@ async def is_last_administrator(tx: Transaction, account_id: str, now: int) -> b
     return [each.account_id for each in found] == [account_id]
 
 
-async def has_administrator(tx: Transaction) -> bool:
+async def has_administrator(on: Reader) -> bool:
     """Whether anybody active has the built-in role everywhere."""
-    return None is not await tx.fetch_value(
+    return None is not await on.fetch_value(
         "SELECT held.account_id FROM role_assignments held JOIN accounts ON accounts.id = held.account_id"
         " WHERE held.role = :administrator AND held.resource_type = '' AND accounts.status = 'active' LIMIT 1",
         administrator=ADMINISTRATOR,

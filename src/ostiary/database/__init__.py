@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ostiary.database.errors import ForeignKeyViolation, UniqueViolation
 from ostiary.database.face import Database, Reader, Transaction, Value
-from ostiary.database.migrate import MigrationStatus, migrate, pending, status
+from ostiary.database.migrate import MigrationStatus, migrate, pending, require_migrated, status
 
 __all__ = [
     "Database",
@@ -21,5 +21,6 @@ __all__ = [
     "Value",
     "migrate",
     "pending",
+    "require_migrated",
     "status",
 ]

@@ -85,6 +85,13 @@ async def pending(db: Database, *, folder: Traversable = MIGRATIONS) -> list[Mig
     return [step for step in await status(db, folder=folder) if step.applied_at is None]
 
 
+async def require_migrated(db: Database) -> None:
+    """Go on only with a database that is up to date. Raises ConfigurationError."""
+    if missing := len(await pending(db)):
+        behind = "1 migration" if missing == 1 else f"{missing} migrations"
+        raise ConfigurationError([f"the database is {behind} behind: run `ostiary migrate`, or serve with --migrate"])
+
+
 async def _apply_next(db: Database, clock: Clock, known: list[_Migration]) -> MigrationStatus | None:
     async with db.migration() as tx:
         await _run(tx, db.dialect, _TABLE)

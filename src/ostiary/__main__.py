@@ -1,0 +1,5 @@
+"""``python -m ostiary`` is ``ostiary``."""
+
+from ostiary.cli import main
+
+main()
