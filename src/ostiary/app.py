@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import cached_property
 from types import TracebackType
-from typing import Self
-
-from starlette.types import Receive, Scope, Send
+from typing import TYPE_CHECKING, Self
 
 from ostiary.accounts import AccountAdministration, AccountStore, Profiles
 from ostiary.audit import SYSTEM, Event, record
@@ -36,8 +35,12 @@ from ostiary.notify import FailedMail, Mailer
 from ostiary.sessions import SessionDataStore, Sessions
 from ostiary.settings import Settings
 from ostiary.tokens import AccessTokens, RefreshTokens, SigningKeys
-from ostiary.web.application import WebApplication
 from ostiary.web.use_cases import UseCases
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from ostiary.web.application import WebApplication
 
 _log = logging.getLogger("ostiary")
 _SWEEP_EVERY = 5 * MINUTE // SECOND
@@ -50,9 +53,9 @@ class Ostiary:
     ...     await ostiary.use.accounts.by_identifier("ada@example.com")
     """
 
-    def __init__(self, use: UseCases, web: WebApplication, sweepers: Sweepers) -> None:
+    def __init__(self, use: UseCases, csrf_key: bytes, sweepers: Sweepers) -> None:
         self.use = use
-        self.web = web
+        self._csrf_key = csrf_key
         self._sweepers = sweepers
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -90,12 +93,20 @@ class Ostiary:
             raise ConfigurationError(["master_key: is not set; it seals the secrets in the database"])
         return await _compose(cls, settings, clock, db, parse_master_key(settings.master_key.reveal()))
 
+    @cached_property
+    def web(self) -> WebApplication:
+        """Ostiary over HTTP; made when it is first asked for, so that a command loads no web framework."""
+        from ostiary.web.application import WebApplication
+
+        return WebApplication(self.use, self._csrf_key)
+
     def operator(self) -> Caller:
         """The person at the command line of this machine."""
         return Caller.operator(self.use.authorizer, self.use.clock())
 
     async def start(self) -> None:
         """Begin the work in the background: mail and sweeping."""
+        _ = self.web  # what is wrong with the routes shows now, not at the first request
         self._tasks = [asyncio.create_task(self.use.mailer.run(self._stop)), asyncio.create_task(self._sweep())]
 
     async def close(self) -> None:
@@ -226,9 +237,8 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         recognition=Recognition(accounts, sessions, access_tokens, authorizer),
         session_data=SessionDataStore(db),
     )
-    web = WebApplication(use, derive_key(master_key, "csrf"))
     sweepers = Sweepers(db, accounts, sessions, refresh_tokens, flows, settings.registration.pending_ttl)
-    return cls(use, web, sweepers)
+    return cls(use, derive_key(master_key, "csrf"), sweepers)
 
 
 async def _record_failed_mail(tx: Transaction, now: int, mail: FailedMail) -> None:
