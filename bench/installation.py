@@ -18,17 +18,17 @@ from ostiary.app import Ostiary
 from ostiary.settings import Settings, load
 
 PASSWORD = "seven quiet lanterns"
-UNLIMITED = {
-    name: "1000000000/1s"
-    for name in (
+UNLIMITED = dict.fromkeys(
+    (
         "limits.login_address",
         "limits.login_account",
         "limits.register_address",
         "limits.verify_address",
         "limits.mail_account",
         "limits.anonymous_address",
-    )
-}
+    ),
+    "1000000000/1s",
+)
 
 
 def settings_in(folder: Path) -> Settings:
@@ -58,11 +58,10 @@ class Server:
         self.port = port
         start = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, *arguments],
+            ["taskset", "-c", str(core), sys.executable, *arguments],
             env=os.environ | environ,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
         while not self._answers(ready):
             if self._process.poll() is not None:

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicNumbers, SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -31,7 +31,7 @@ async def main() -> None:
 
         def mint() -> list[str]:
             return [
-                access.mint(account_id=f"acc_{i}", family_id="fam_1", amr=("pwd",), acr="aal1", auth_time=1)
+                access.mint(account_id=f"acc_{i}", family_id="fam_1", amr=("pwd",), acr="aal1", auth_time=1_000_000)
                 for i in range(TOKENS)
             ]
 

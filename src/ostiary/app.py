@@ -135,7 +135,7 @@ class Ostiary:
         while not self._stop.is_set():
             try:
                 await self._sweepers.sweep(self.use.clock())
-            except Exception:
+            except Exception:  # noqa: BLE001 - this loop ends only when it is told to
                 _log.exception("sweeping failed; it is tried again")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _SWEEP_EVERY)

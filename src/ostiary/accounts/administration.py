@@ -35,7 +35,7 @@ class AccountChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Members that are left out stay as they are."""
 
     email: str | UnsetType = UNSET
-    username: str | None | UnsetType = UNSET
+    username: str | UnsetType | None = UNSET
     name: str | UnsetType = UNSET
     status: Literal["active", "disabled"] | UnsetType = UNSET
 
@@ -179,7 +179,7 @@ class AccountAdministration:
             raise Forbidden("This account holds permissions in Ostiary that you do not hold.")
 
     async def _begin(self, tx: Transaction, account_id: str) -> Account:
-        """The account that is about to change, with every other administrative change held off until the end of ``tx``."""
+        """The account that is about to change, every other administrative change held off until the end of ``tx``."""
         await tx.bump("authorization")
         account = await self._accounts.get_in(tx, account_id)
         if account is None:

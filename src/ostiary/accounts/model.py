@@ -80,7 +80,7 @@ def parse_username(text: str | None) -> str | None:
         return None
     if _USERNAME.fullmatch(text) is None:
         raise InvalidRequest(
-            "A username has 3 to 32 letters, digits, dots, dashes or underscores, and begins and ends with a letter or digit.",
+            "A username has 3 to 32 letters, digits, dots, dashes or underscores; its first and last are no signs.",
             field="username",
         )
     return text

@@ -17,7 +17,7 @@ class ProfileChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Members that are left out stay as they are; an empty username removes it."""
 
     name: str | UnsetType = UNSET
-    username: str | None | UnsetType = UNSET
+    username: str | UnsetType | None = UNSET
 
 
 class Profiles:

@@ -20,7 +20,7 @@ class AccountUpdate(msgspec.Struct, frozen=True):
     """Which members to write, parsed; those left out stay as they are. A new address counts as verified."""
 
     email: EmailAddress | UnsetType = UNSET
-    username: str | None | UnsetType = UNSET
+    username: str | UnsetType | None = UNSET
     name: str | UnsetType = UNSET
     status: Status | UnsetType = UNSET
 
@@ -126,7 +126,7 @@ class AccountStore:
 
     async def delete(self, tx: Transaction, account_id: str) -> bool:
         """Delete an account with all that belongs to it; False where there is none."""
-        return 1 == await tx.execute("DELETE FROM accounts WHERE id = :id", id=account_id)
+        return await tx.execute("DELETE FROM accounts WHERE id = :id", id=account_id) == 1
 
     async def listed(self, cursor: str | None, limit: int) -> Page[AccountView]:
         """A page of accounts, oldest first."""

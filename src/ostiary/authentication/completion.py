@@ -67,8 +67,7 @@ class Completion:
 
     async def _end_previous(self, tx: Transaction, caller: Caller, account: Account) -> None:
         """The browser's session before this sign-in ends with it: nothing else would ever end it."""
-        if caller.method == "session" and caller.account_id is not None and caller.session_id is not None:
-            if await self._sessions.end(tx, caller.account_id, caller.session_id):
-                await record(
-                    tx, caller.at, Event.SESSION_ENDED, caller.actor, caller.account_id, session=caller.session_id
-                )
+        if caller.method != "session" or caller.account_id is None or caller.session_id is None:
+            return
+        if await self._sessions.end(tx, caller.account_id, caller.session_id):
+            await record(tx, caller.at, Event.SESSION_ENDED, caller.actor, caller.account_id, session=caller.session_id)

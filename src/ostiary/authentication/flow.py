@@ -2,8 +2,8 @@
 
 Three secrets lead to it and each stands for something else: the flow token for the browser or client that began it, the
 code and the link for the mail box that they were sent to. To prove an address takes the mail box *and* whoever began:
-code with flow token, link with flow token, or link with the password. With the mail box alone, a stranger could register
-somebody's address with a password of his own and let the owner confirm it.
+code with flow token, link with flow token, or link with the password. With the mail box alone, a stranger could
+register somebody's address with a password of his own and let the owner confirm it.
 """
 
 from __future__ import annotations

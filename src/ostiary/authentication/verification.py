@@ -181,7 +181,7 @@ class Verification:
         return account
 
     async def _apply(self, tx: Transaction, caller: Caller, account: Account, pending: PendingRegistration) -> Account:
-        """Give the account what this registration asked for; a username that was taken meanwhile is left to be chosen."""
+        """Give the account what this registration asked for; a username taken meanwhile is left to be chosen."""
         await self._passwords.store(tx, account.id, pending.password_hash, caller.at)
         taken = await self._accounts.username_taken(tx, pending.username, besides=account.id)
         update = AccountUpdate(name=pending.name, username=None if taken else pending.username)

@@ -1,4 +1,4 @@
-"""Time as integers: milliseconds since the epoch, UTC. Passed in everywhere, so that tests turn it instead of sleeping."""
+"""Time as integers: milliseconds since the epoch, UTC. Passed in everywhere, so that tests turn it and never sleep."""
 
 from __future__ import annotations
 

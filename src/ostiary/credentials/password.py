@@ -1,4 +1,4 @@
-"""Passwords after NIST SP 800-63B-4 section 3.1.1: long, any Unicode, no composition rules, nothing that is guessed first."""
+"""Passwords after NIST SP 800-63B-4 section 3.1.1: long, any Unicode, no composition rules, nothing guessed first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class Passwords:
             own_words: the account's names and addresses; the password may not contain them.
 
         Raises:
-            WeakPassword: a rule refuses it; ``extra["reason"]`` is ``too_short``, ``too_long``, ``own_name`` or ``common``.
+            WeakPassword: a rule refuses it; ``extra["reason"]`` is one of ``too_short``, ``too_long``, ``own_name``,
+                ``common``.
             Unavailable: too many hashes are waiting.
         """
         normal = unicodedata.normalize("NFKC", password)
@@ -105,11 +106,14 @@ class Passwords:
 
     async def rehash(self, tx: Transaction, account_id: str, old: str, new: str) -> bool:
         """Replace a hash by one of the same password with newer parameters, unless it has changed meanwhile."""
-        return 1 == await tx.execute(
-            "UPDATE passwords SET hash = :new WHERE account_id = :account_id AND hash = :old",
-            account_id=account_id,
-            old=old,
-            new=new,
+        return (
+            await tx.execute(
+                "UPDATE passwords SET hash = :new WHERE account_id = :account_id AND hash = :old",
+                account_id=account_id,
+                old=old,
+                new=new,
+            )
+            == 1
         )
 
     def _check(self, password: str, own_words: list[str]) -> None:

@@ -11,7 +11,8 @@ from ostiary.database import Database, Transaction
 from ostiary.sessions.model import Session
 from ostiary.settings import SessionSettings
 
-_COLUMNS = "id, id_hash, account_id, amr, authenticated_at, created_at, seen_at, idle_expires_at, expires_at, address, user_agent"
+_COLUMNS = ", ".join(Session.__struct_fields__)
+_VALUES = ", ".join(":" + name for name in Session.__struct_fields__)
 _SELECT_OPEN = f"SELECT {_COLUMNS} FROM sessions WHERE id_hash = :id_hash AND idle_expires_at > :now"
 
 
@@ -51,8 +52,7 @@ class Sessions:
             user_agent=user_agent[:512],
         )
         await tx.execute(
-            f"INSERT INTO sessions ({_COLUMNS}, data, data_version) VALUES (:id, :id_hash, :account_id, :amr,"
-            " :authenticated_at, :created_at, :seen_at, :idle_expires_at, :expires_at, :address, :user_agent, :data, 0)",
+            f"INSERT INTO sessions ({_COLUMNS}, data, data_version) VALUES ({_VALUES}, :data, 0)",
             **msgspec.structs.asdict(session),
             data=b"{}",
         )
@@ -88,8 +88,11 @@ class Sessions:
 
     async def end(self, tx: Transaction, account_id: str, session_id: str) -> bool:
         """End one session of an account; False when there was none of that id."""
-        return 1 == await tx.execute(
-            "DELETE FROM sessions WHERE id = :id AND account_id = :account_id", id=session_id, account_id=account_id
+        return (
+            await tx.execute(
+                "DELETE FROM sessions WHERE id = :id AND account_id = :account_id", id=session_id, account_id=account_id
+            )
+            == 1
         )
 
     async def end_all(self, tx: Transaction, account_id: str, keep: str | None = None) -> int:

@@ -165,10 +165,13 @@ class RefreshTokens:
 
     async def end(self, tx: Transaction, account_id: str, family_id: str) -> bool:
         """End one family of an account; False when there was none of that id."""
-        return 1 == await tx.execute(
-            "DELETE FROM refresh_families WHERE id = :id AND account_id = :account_id",
-            id=family_id,
-            account_id=account_id,
+        return (
+            await tx.execute(
+                "DELETE FROM refresh_families WHERE id = :id AND account_id = :account_id",
+                id=family_id,
+                account_id=account_id,
+            )
+            == 1
         )
 
     async def end_all(self, tx: Transaction, account_id: str, keep: str | None = None) -> int:

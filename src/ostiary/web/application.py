@@ -57,7 +57,7 @@ class WebApplication:
             response = await self._answer(exchange, receive)
         except OstiaryError as error:
             response = await self._failed(exchange, error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, it is logged and the client learns nothing of it
             _log.exception("request %s failed", exchange.facts.request_id)
             response = await self._failed(exchange, OstiaryError())
         raw = response.raw_headers
@@ -122,7 +122,7 @@ class WebApplication:
             return
         if exchange.cookie_authenticated:
             self.csrf.check(exchange.binding, exchange.headers.get(HEADER))
-        if route.body is not None:
+        if route.body is not None and (body or not route.body_optional):
             exchange.body = parse_json_body(exchange, route, body)
 
     def _read_query(self, exchange: Exchange, route: Route) -> None:

@@ -9,8 +9,8 @@ from ostiary.web.exchange import Exchange
 async def identify(exchange: Exchange) -> None:
     """Set the exchange's caller, and what its form tokens are tied to.
 
-    A cookie that opens nothing any more leaves the caller anonymous, since browsers send cookies by themselves; a bearer
-    token that is not valid is refused, since somebody put it there.
+    A cookie that opens nothing any more leaves the caller anonymous, since browsers send cookies by themselves; a
+    bearer token that is not valid is refused, since somebody put it there.
 
     Raises:
         AmbiguousCredentials: there is more than one credential.

@@ -68,7 +68,7 @@ class MeAnswer(msgspec.Struct, frozen=True):
 
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Empty for the delivery ``token_cookie``."""
+    """Left out for the delivery ``token_cookie``, whose refresh token comes in its cookie, along with ``X-CSRF-Token``."""
 
     refresh_token: str | None = None
 
@@ -108,7 +108,7 @@ async def resend(exchange: Exchange) -> Response:
 
 
 async def refresh(exchange: Exchange) -> Response:
-    body: RefreshBody = exchange.body
+    body: RefreshBody = exchange.body or RefreshBody()
     cookie = exchange.cookies.get(exchange.jar.refresh.name)
     exchange.caller = exchange.use.recognition.anonymous(exchange.facts)
     if body.refresh_token is not None and cookie is not None:

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from ostiary.authentication import SignInRecord
 from ostiary.base.pages import Page
 from ostiary.errors import InvalidRequest
 from ostiary.sessions import SessionData
