@@ -12,8 +12,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
 from ostiary.app import Ostiary
 from ostiary.settings import Settings, load
 
@@ -72,7 +70,8 @@ class Server:
 
     def resident(self) -> float:
         """Resident memory of the process, in MiB."""
-        return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def stop(self) -> None:
         self._process.terminate()
