@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Exchange"], Awaitable["Response"]]
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+MAX_SEGMENT = 256
+"""Characters of a path parameter."""
 
 
 class Knock(Enum):
@@ -32,10 +34,13 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: literal segments and ``{parameters}``, each a whole segment.
         knock: has no default: a route that does not say who may call it does not start.
-        body: the struct that the body is parsed into; ``Any`` for a JSON object of the caller's own form.
+        body: the struct that the body is parsed into, or ``dict[str, Any]`` for an object of the client's own form.
+        body_optional: a request without a body reaches the handler with None.
         query: the struct that the query is parsed into; without one, a query is refused on the API.
         answers: the struct of each status that is a success; None for one without a body.
-        errors: what the handler raises besides what every route may answer.
+        media_type: of the answers.
+        etag: the answers have an ``ETag``, and a change takes it back in ``If-Match`` (RFC 9110 section 13.1.1).
+        errors: what the handler raises besides what ``openapi.problems_of`` works out from the rest of the row.
         limit: the name of the route's own limit by network address in the settings; without one, the common limit
             counts whoever is anonymous.
         recognise: whether a credential on the request is looked at; where not, nothing is counted either.
@@ -49,8 +54,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     tag: str = ""
     body: Any = None
+    body_optional: bool = False
     query: type[msgspec.Struct] | None = None
     answers: dict[int, Any] = {}
+    media_type: str = "application/json"
+    etag: bool = False
     errors: tuple[type[OstiaryError], ...] = ()
     limit: str | None = None
     recognise: bool = True
@@ -79,7 +87,7 @@ class RouteTable:
     """Finds the row of a request: by one dictionary for paths without parameters, else segment by segment."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        """Raises ConfigurationError when two rows claim one request."""
+        """Raises ConfigurationError when two rows claim one request, or name one parameter differently."""
         self.routes = tuple(routes)
         self._exact: dict[str, dict[str, Route]] = {}
         self._root = _Node()
@@ -99,7 +107,7 @@ class RouteTable:
             methods = self._walk(path, parameters)
         route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
-            raise MethodNotAllowed(extra={"allow": sorted(methods)})
+            raise MethodNotAllowed(extra={"allow": sorted({*methods, "HEAD"} if "GET" in methods else methods)})
         return route, parameters
 
     def _walk(self, path: str, parameters: dict[str, str]) -> dict[str, Route]:
@@ -108,7 +116,7 @@ class RouteTable:
             following = node.literal.get(segment)
             if following is None:
                 following = node.parameter
-                if following is None or not segment or len(segment) > 256:
+                if following is None or not 0 < len(segment) <= MAX_SEGMENT or not segment.isprintable():
                     raise NotFound
                 parameters[node.parameter_name] = segment
             node = following
@@ -132,6 +140,8 @@ class RouteTable:
                 if node.parameter is None:
                     node.parameter = _Node()
                     node.parameter_name = segment[1:-1]
+                elif node.parameter_name != segment[1:-1]:
+                    raise ConfigurationError([f"{path}: others name this parameter {{{node.parameter_name}}}"])
                 node = node.parameter
             else:
                 node = node.literal.setdefault(segment, _Node())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ostiary.accounts import AccountChange, AccountCreate, AccountView, ProfileChange
@@ -36,403 +37,158 @@ from ostiary.errors import (
     InvalidChallenge,
     InvalidCredentials,
     InvalidToken,
-    NotFound,
-    PreconditionFailed,
-    RateLimited,
+    OstiaryError,
     Unavailable,
     UsernameTaken,
     WeakPassword,
 )
 from ostiary.settings import Settings
 from ostiary.web.api import accounts, auth, decisions, roles, sessions
-from ostiary.web.openapi import ReferenceRoutes
 from ostiary.web.pages.account import AccountPages
 from ostiary.web.pages.development import DevelopmentPages
 from ostiary.web.pages.render import Pages
 from ostiary.web.pages.sign_in import SignInPages
+from ostiary.web.reference import ReferenceRoutes
 from ostiary.web.route import Handler, Knock, Route
 from ostiary.web.system import FileVersion, HealthAnswer, SystemRoutes
 
 _ANYONE, _SIGNED_IN = Knock.ANYONE, Knock.SIGNED_IN
-_SIGN_IN_ANSWERS = {200: auth.CompleteAnswer | auth.ChallengeAnswer}
+
+TAGS = {
+    "auth": "A person's own way in and out, for clients without pages of ours.",
+    "sessions": "Where somebody is signed in, and what applications keep there.",
+    "accounts": "Who exists, and what each of them holds. For administrators.",
+    "roles": "Named sets of permissions. For administrators.",
+    "decisions": "May this subject do this? For applications.",
+    "audit": "What happened. For administrators.",
+    "system": "Health and keys, for machines.",
+}
+"""What the parts of the API are about, in the order of its description."""
 
 
 def all_routes(settings: Settings, pages: Pages) -> list[Route]:
     """Every row of this installation."""
-    api = [*_auth(), *_sessions(), *_accounts(), *_roles(), *_decisions()]
-    return [*api, *_pages(settings, pages), *_system(pages, api)]
+    system = SystemRoutes(pages)
+    described = [*_auth(), *_sessions(), *_accounts(), *_roles(), *_decisions(), *_system(system)]
+    reference = ReferenceRoutes(settings, pages, described, TAGS)
+    return [*described, *_pages(settings, pages), *_reference(reference, system)]
 
+
+# One row a request, in the same columns throughout; the formatter would give each argument a line of its own.
+# fmt: off
 
 def _auth() -> list[Route]:
+    anyone, signed_in = partial(_row, "auth", _ANYONE, ()), partial(_row, "auth", _SIGNED_IN, ())
+    signs_in = {200: auth.CompleteAnswer | auth.ChallengeAnswer}
+    verified, refreshed = {200: auth.CompleteAnswer | auth.ChangedAnswer}, {200: auth.CompleteAnswer}
+    me, password, email = "/api/auth/me", "/api/credentials/password", "/api/auth/email"
     return [
-        Route(
-            method="POST",
-            path="/api/auth/register",
-            handle=auth.register,
-            knock=_ANYONE,
-            tag="auth",
-            summary="Register an e-mail address",
-            body=RegistrationRequest,
-            answers={200: auth.ChallengeAnswer},
-            errors=(WeakPassword, UsernameTaken, Forbidden, RateLimited, Unavailable),
-            limit="register_address",
-        ),
-        Route(
-            method="POST",
-            path="/api/auth/login",
-            handle=auth.login,
-            knock=_ANYONE,
-            tag="auth",
-            summary="Sign in with a password",
-            body=SignInRequest,
-            answers=_SIGN_IN_ANSWERS,
-            errors=(InvalidCredentials, AccountDisabled, RateLimited, Unavailable),
-            limit="login_address",
-        ),
-        Route(
-            method="POST",
-            path="/api/auth/verify",
-            handle=auth.verify,
-            knock=_ANYONE,
-            tag="auth",
-            summary="Prove an e-mail address by the mailed code or link",
-            body=VerificationRequest,
-            answers={200: auth.CompleteAnswer | auth.ChangedAnswer},
-            errors=(InvalidChallenge, InvalidCredentials, Conflict, RateLimited, Unavailable),
-            limit="verify_address",
-        ),
-        Route(
-            method="POST",
-            path="/api/auth/verify/resend",
-            handle=auth.resend,
-            knock=_ANYONE,
-            tag="auth",
-            summary="Have a new code and link mailed",
-            body=auth.ResendBody,
-            answers={200: auth.ChallengeAnswer},
-            errors=(InvalidChallenge, RateLimited),
-            limit="verify_address",
-        ),
-        Route(
-            method="POST",
-            path="/api/auth/refresh",
-            handle=auth.refresh,
-            knock=_ANYONE,
-            tag="auth",
-            summary="Spend a refresh token for new tokens",
-            body=auth.RefreshBody,
-            answers={200: auth.CompleteAnswer},
-            errors=(InvalidToken, RateLimited),
-            limit="login_address",
-            recognise=False,
-        ),
-        Route(
-            method="POST",
-            path="/api/auth/logout",
-            handle=auth.logout,
-            knock=_ANYONE,
-            tag="auth",
-            summary="Sign out here",
-            body=auth.RefreshBody,
-            answers={204: None},
-        ),
-        Route(
-            method="GET",
-            path="/api/auth/me",
-            handle=auth.me,
-            knock=_SIGNED_IN,
-            tag="auth",
-            summary="Who am I",
-            answers={200: auth.MeAnswer},
-        ),
-        Route(
-            method="PATCH",
-            path="/api/auth/me",
-            handle=auth.change_me,
-            knock=_SIGNED_IN,
-            tag="auth",
-            summary="Change one's own profile",
-            body=ProfileChange,
-            answers={200: auth.MeAnswer},
-            errors=(UsernameTaken,),
-        ),
-        Route(
-            method="PUT",
-            path="/api/credentials/password",
-            handle=auth.change_password,
-            knock=_SIGNED_IN,
-            tag="auth",
-            summary="Change one's own password",
-            body=PasswordChangeRequest,
-            answers={204: None},
-            errors=(InvalidCredentials, WeakPassword, RateLimited, Unavailable),
-            limit="login_address",
-        ),
-        Route(
-            method="POST",
-            path="/api/auth/email",
-            handle=auth.change_email,
-            knock=_SIGNED_IN,
-            tag="auth",
-            summary="Begin to change one's own e-mail address",
-            body=EmailChangeRequest,
-            answers={200: auth.ChallengeAnswer},
-            errors=(InvalidCredentials, RateLimited, Unavailable),
-            limit="login_address",
-        ),
+        anyone("POST", "/api/auth/register", auth.register, "Register an e-mail address", {200: auth.ChallengeAnswer},
+               WeakPassword, UsernameTaken, Forbidden, body=RegistrationRequest, limit="register_address"),
+        anyone("POST", "/api/auth/login", auth.login, "Sign in with a password", signs_in,
+               InvalidCredentials, AccountDisabled, body=SignInRequest, limit="login_address"),
+        anyone("POST", "/api/auth/verify", auth.verify, "Prove an e-mail address by the mailed code or link", verified,
+               InvalidChallenge, InvalidCredentials, Conflict, body=VerificationRequest, limit="verify_address"),
+        anyone("POST", "/api/auth/verify/resend", auth.resend, "Have a new code mailed", {200: auth.ChallengeAnswer},
+               InvalidChallenge, body=auth.ResendBody, limit="verify_address"),
+        anyone("POST", "/api/auth/refresh", auth.refresh, "Spend a refresh token for new tokens", refreshed,
+               InvalidToken, Unavailable, body=auth.RefreshBody, body_optional=True, limit="login_address",
+               recognise=False),
+        anyone("POST", "/api/auth/logout", auth.logout, "Sign out here", {204: None},
+               body=auth.RefreshBody, body_optional=True),
+        signed_in("GET", me, auth.me, "Who am I", {200: auth.MeAnswer}),
+        signed_in("PATCH", me, auth.change_me, "Change one's own profile", {200: auth.MeAnswer},
+                  UsernameTaken, body=ProfileChange),
+        signed_in("PUT", password, auth.change_password, "Change one's own password", {204: None},
+                  InvalidCredentials, WeakPassword, body=PasswordChangeRequest, limit="login_address"),
+        signed_in("POST", email, auth.change_email, "Begin to change one's own address", {200: auth.ChallengeAnswer},
+                  InvalidCredentials, body=EmailChangeRequest, limit="login_address"),
     ]
 
 
 def _sessions() -> list[Route]:
-    of_account = "/api/accounts/{account_id}/sessions"
+    own, account = partial(_row, "sessions", _SIGNED_IN, ()), partial(_row, "sessions", _SIGNED_IN, (Forbidden,))
+    ours, data, theirs = "/api/sessions", "/api/session/data", "/api/accounts/{account_id}/sessions"
+    listed, ended, shown = {200: Page[SignInRecord]}, {200: sessions.EndedAnswer}, {200: dict[str, Any]}
     return [
-        _row("GET", "/api/sessions", sessions.list_own, "sessions", "Where I am signed in", {200: Page[SignInRecord]}),
-        _row(
-            "DELETE",
-            "/api/sessions",
-            sessions.end_others,
-            "sessions",
-            "Sign out everywhere else",
-            {200: sessions.EndedAnswer},
-        ),
-        _row(
-            "DELETE",
-            "/api/sessions/{sign_in_id}",
-            sessions.end_own,
-            "sessions",
-            "Sign out there",
-            {204: None},
-            errors=(NotFound,),
-        ),
-        _row(
-            "GET",
-            "/api/session/data",
-            sessions.read_data,
-            "sessions",
-            "Read the session's data",
-            {200: dict[str, Any]},
-            errors=(Forbidden,),
-        ),
-        _row(
-            "PATCH",
-            "/api/session/data",
-            sessions.change_data,
-            "sessions",
-            "Change the session's data by a JSON merge patch",
-            {200: dict[str, Any]},
-            body=dict[str, Any],
-            errors=(Forbidden, PreconditionFailed, Unavailable),
-        ),
-        _row(
-            "GET",
-            of_account,
-            sessions.list_of_account,
-            "sessions",
-            "Where an account is signed in",
-            {200: Page[SignInRecord]},
-            errors=(Forbidden,),
-        ),
-        _row(
-            "DELETE",
-            of_account,
-            sessions.end_of_account,
-            "sessions",
-            "Sign an account out everywhere",
-            {200: sessions.EndedAnswer},
-            errors=(Forbidden,),
-        ),
-        _row(
-            "DELETE",
-            of_account + "/{sign_in_id}",
-            sessions.end_one_of_account,
-            "sessions",
-            "Sign an account out at one place",
-            {204: None},
-            errors=(Forbidden, NotFound),
-        ),
+        own("GET", ours, sessions.list_own, "Where I am signed in", listed),
+        own("DELETE", ours, sessions.end_others, "Sign out everywhere else", ended),
+        own("DELETE", ours + "/{sign_in_id}", sessions.end_own, "Sign out there", {204: None}),
+        own("GET", data, sessions.read_data, "Read the session's data", shown, Forbidden, etag=True),
+        own("PATCH", data, sessions.change_data, "Change the session's data by a JSON merge patch", shown,
+            Forbidden, body=dict[str, Any], etag=True),
+        account("GET", theirs, sessions.list_of_account, "Where an account is signed in", listed),
+        account("DELETE", theirs, sessions.end_of_account, "Sign an account out everywhere", ended),
+        account("DELETE", theirs + "/{sign_in_id}", sessions.end_one_of_account, "Sign an account out at one place",
+                {204: None}),
     ]
 
 
 def _accounts() -> list[Route]:
-    one, roles_path, grants = (
-        "/api/accounts/{account_id}",
-        "/api/accounts/{account_id}/roles",
-        "/api/accounts/{account_id}/grants",
-    )
+    row = partial(_row, "accounts", _SIGNED_IN, (Forbidden,))
+    every, one = "/api/accounts", "/api/accounts/{account_id}"
+    held, granted = one + "/roles", one + "/grants"
     return [
-        _row(
-            "GET",
-            "/api/accounts",
-            accounts.list_accounts,
-            "accounts",
-            "List accounts",
-            {200: Page[AccountView]},
-            query=PageQuery,
-            errors=(Forbidden,),
-        ),
-        _row(
-            "POST",
-            "/api/accounts",
-            accounts.create,
-            "accounts",
-            "Create an account",
-            {201: AccountView},
-            body=AccountCreate,
-            errors=(Forbidden, WeakPassword, Conflict, Unavailable),
-        ),
-        _row("GET", one, accounts.get, "accounts", "One account", {200: AccountView}, errors=(Forbidden, NotFound)),
-        _row(
-            "PATCH",
-            one,
-            accounts.change,
-            "accounts",
-            "Change an account",
-            {200: AccountView},
-            body=AccountChange,
-            errors=(Forbidden, NotFound, Conflict),
-        ),
-        _row(
-            "DELETE",
-            one,
-            accounts.delete,
-            "accounts",
-            "Delete an account",
-            {204: None},
-            errors=(Forbidden, NotFound, Conflict),
-        ),
-        _row(
-            "GET",
-            roles_path,
-            accounts.list_roles,
-            "accounts",
-            "The roles of an account",
-            {200: Page[Assignment]},
-            query=PageQuery,
-            errors=(Forbidden,),
-        ),
-        _row(
-            "POST",
-            roles_path,
-            accounts.assign_role,
-            "accounts",
-            "Give an account a role",
-            {201: Assignment},
-            body=AssignmentCreate,
-            errors=(Forbidden, NotFound, Conflict),
-        ),
-        _row(
-            "DELETE",
-            roles_path + "/{assignment_id}",
-            accounts.unassign_role,
-            "accounts",
-            "Take a role away",
-            {204: None},
-            errors=(Forbidden, NotFound, LastAdministrator),
-        ),
-        _row(
-            "GET",
-            grants,
-            accounts.list_grants,
-            "accounts",
-            "The direct grants of an account",
-            {200: Page[Grant]},
-            query=PageQuery,
-            errors=(Forbidden,),
-        ),
-        _row(
-            "POST",
-            grants,
-            accounts.create_grant,
-            "accounts",
-            "Allow or deny directly",
-            {201: Grant},
-            body=GrantCreate,
-            errors=(Forbidden, NotFound, Conflict),
-        ),
-        _row(
-            "PATCH",
-            grants + "/{grant_id}",
-            accounts.change_grant,
-            "accounts",
-            "Change a direct grant",
-            {200: Grant},
-            body=GrantChange,
-            errors=(Forbidden, NotFound, Conflict),
-        ),
-        _row(
-            "DELETE",
-            grants + "/{grant_id}",
-            accounts.delete_grant,
-            "accounts",
-            "Remove a direct grant",
-            {204: None},
-            errors=(Forbidden, NotFound, LastAdministrator),
-        ),
+        row("GET", every, accounts.list_accounts, "List accounts", {200: Page[AccountView]}, query=PageQuery),
+        row("POST", every, accounts.create, "Create an account", {201: AccountView},
+            WeakPassword, Conflict, body=AccountCreate),
+        row("GET", one, accounts.get, "One account", {200: AccountView}),
+        row("PATCH", one, accounts.change, "Change an account", {200: AccountView},
+            Conflict, LastAdministrator, body=AccountChange),
+        row("DELETE", one, accounts.delete, "Delete an account", {204: None}, LastAdministrator),
+        row("GET", held, accounts.list_roles, "The roles of an account", {200: Page[Assignment]}, query=PageQuery),
+        row("POST", held, accounts.assign_role, "Give an account a role", {201: Assignment}, body=AssignmentCreate),
+        row("DELETE", held + "/{assignment_id}", accounts.unassign_role, "Take a role away", {204: None},
+            LastAdministrator),
+        row("GET", granted, accounts.list_grants, "The grants of an account", {200: Page[Grant]}, query=PageQuery),
+        row("POST", granted, accounts.create_grant, "Allow or deny directly", {201: Grant},
+            Conflict, LastAdministrator, body=GrantCreate),
+        row("PATCH", granted + "/{grant_id}", accounts.change_grant, "Change a direct grant", {200: Grant},
+            Conflict, LastAdministrator, body=GrantChange),
+        row("DELETE", granted + "/{grant_id}", accounts.delete_grant, "Remove a direct grant", {204: None}),
     ]
 
 
 def _roles() -> list[Route]:
-    one = "/api/roles/{name}"
+    row = partial(_row, "roles", _SIGNED_IN, (Forbidden,))
+    every, one = "/api/roles", "/api/roles/{name}"
     return [
-        _row(
-            "GET",
-            "/api/roles",
-            roles.list_roles,
-            "roles",
-            "List roles",
-            {200: Page[Role]},
-            query=PageQuery,
-            errors=(Forbidden,),
-        ),
-        _row(
-            "POST",
-            "/api/roles",
-            roles.create,
-            "roles",
-            "Create a role",
-            {201: Role},
-            body=RoleCreate,
-            errors=(Forbidden, Conflict),
-        ),
-        _row("GET", one, roles.get, "roles", "One role", {200: Role}, errors=(Forbidden, NotFound)),
-        _row(
-            "PATCH",
-            one,
-            roles.change,
-            "roles",
-            "Change a role",
-            {200: Role},
-            body=RoleChange,
-            errors=(Forbidden, NotFound, Conflict),
-        ),
-        _row(
-            "DELETE", one, roles.delete, "roles", "Delete a role", {204: None}, errors=(Forbidden, NotFound, Conflict)
-        ),
+        row("GET", every, roles.list_roles, "List roles", {200: Page[Role]}, query=PageQuery),
+        row("POST", every, roles.create, "Create a role", {201: Role}, Conflict, body=RoleCreate),
+        row("GET", one, roles.get, "One role", {200: Role}),
+        row("PATCH", one, roles.change, "Change a role", {200: Role}, Conflict, body=RoleChange),
+        row("DELETE", one, roles.delete, "Delete a role", {204: None}, Conflict),
     ]
 
 
 def _decisions() -> list[Route]:
+    decide = partial(_row, "decisions", _SIGNED_IN, (Forbidden,))
+    audit = partial(_row, "audit", _SIGNED_IN, (Forbidden,))
     return [
-        _row(
-            "POST",
-            "/access/v1/evaluation",
-            decisions.evaluate,
-            "decisions",
-            "May this subject do this (OpenID AuthZEN)",
-            {200: EvaluationResponse},
-            body=EvaluationRequest,
-            errors=(Forbidden,),
-        ),
-        _row(
-            "GET",
-            "/api/audit",
-            decisions.audit,
-            "audit",
-            "What happened",
-            {200: Page[AuditEvent]},
-            query=AuditQuery,
-            errors=(Forbidden,),
-        ),
+        decide("POST", "/access/v1/evaluation", decisions.evaluate, "May this subject do this (OpenID AuthZEN)",
+               {200: EvaluationResponse}, body=EvaluationRequest),
+        audit("GET", "/api/audit", decisions.audit, "What happened", {200: Page[AuditEvent]}, query=AuditQuery),
+    ]
+
+
+def _system(system: SystemRoutes) -> list[Route]:
+    row = partial(_row, "system", _ANYONE, (), recognise=False)
+    return [
+        row("GET", "/healthz", system.healthz, "The process answers", {200: HealthAnswer}),
+        row("GET", "/readyz", system.readyz, "The process can do its work", {200: HealthAnswer}, Unavailable),
+        row("GET", "/.well-known/jwks.json", system.jwks, "The keys that verify access tokens", {200: dict[str, Any]},
+            Unavailable, media_type="application/jwk-set+json"),
+    ]
+
+
+def _reference(reference: ReferenceRoutes, system: SystemRoutes) -> list[Route]:
+    row = partial(_row, "", _ANYONE, (), recognise=False)
+    return [
+        row("GET", "/openapi.json", reference.description, "The description of the API", {}),
+        _page("GET", "/docs", reference.viewer),
+        _page("GET", "/docs/errors", reference.errors),
+        row("GET", "/static/{first}", system.static, "A file of ours", {}, query=FileVersion),
+        row("GET", "/static/{first}/{second}/{third}", system.static, "A file of others", {}, query=FileVersion),
     ]
 
 
@@ -463,46 +219,33 @@ def _pages(settings: Settings, pages: Pages) -> list[Route]:
         rows.append(_page("GET", "/dev/outbox", DevelopmentPages(pages).outbox))
     return rows
 
-
-def _system(pages: Pages, api: list[Route]) -> list[Route]:
-    system = SystemRoutes(pages)
-    described = [
-        _open("/healthz", system.healthz, "The process answers", {200: HealthAnswer}),
-        _open("/readyz", system.readyz, "The process can do its work", {200: HealthAnswer}, errors=(Unavailable,)),
-        _open("/.well-known/jwks.json", system.jwks, "The keys that verify access tokens", {200: dict[str, Any]}),
-    ]
-    reference = ReferenceRoutes(pages, [*api, *described])
-    return [
-        *described,
-        _open("/openapi.json", reference.description, "This description", {200: dict[str, Any]}),
-        _page("GET", "/docs", reference.viewer),
-        _page("GET", "/docs/errors", reference.errors),
-        _open("/static/{file}", system.static, "A file of ours", {}, query=FileVersion),
-        _open("/static/{folder}/{part}/{file}", system.static, "A file of others", {}, query=FileVersion),
-    ]
+# fmt: on
 
 
 def _row(
-    method: str, path: str, handle: Handler, tag: str, summary: str, answers: dict[int, Any], **more: Any
+    tag: str,
+    knock: Knock,
+    errors_of_all: tuple[type[OstiaryError], ...],
+    method: str,
+    path: str,
+    handle: Handler,
+    summary: str,
+    answers: dict[int, Any],
+    *errors: type[OstiaryError],
+    **more: Any,
 ) -> Route:
     return Route(
-        method=method, path=path, handle=handle, knock=_SIGNED_IN, tag=tag, summary=summary, answers=answers, **more
+        method=method,
+        path=path,
+        handle=handle,
+        knock=knock,
+        tag=tag,
+        summary=summary,
+        answers=answers,
+        errors=(*errors_of_all, *errors),
+        **more,
     )
 
 
 def _page(method: str, path: str, handle: Handler, knock: Knock = _ANYONE, limit: str | None = None) -> Route:
     return Route(method=method, path=path, handle=handle, knock=knock, summary="", limit=limit, page=True)
-
-
-def _open(path: str, handle: Handler, summary: str, answers: dict[int, Any], **more: Any) -> Route:
-    return Route(
-        method="GET",
-        path=path,
-        handle=handle,
-        knock=_ANYONE,
-        tag="system",
-        summary=summary,
-        answers=answers,
-        recognise=False,
-        **more,
-    )

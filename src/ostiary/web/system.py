@@ -48,7 +48,4 @@ class SystemRoutes:
         return response
 
     async def static(self, exchange: Exchange) -> Response:
-        names = ("folder", "part", "file")
-        return self._pages.files.response(
-            "/".join(exchange.parameters[name] for name in names if name in exchange.parameters)
-        )
+        return self._pages.files.response("/".join(exchange.parameters.values()))
