@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+import uvloop
+
 from bench.figures import in_turn_async, line
 from bench.installation import settings_in
 from ostiary.app import Ostiary
@@ -73,4 +75,4 @@ class _Unhashed(Passwords):
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

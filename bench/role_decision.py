@@ -6,11 +6,12 @@ Beside it, the pure decision alone.
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 import tempfile
 import time
 from pathlib import Path
+
+import uvloop
 
 from bench.figures import plain, seconds_of
 from bench.installation import open_in
@@ -80,4 +81,4 @@ async def _fill(ostiary: Ostiary) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

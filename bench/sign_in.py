@@ -6,12 +6,12 @@ the same parameters.
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 import time
 from pathlib import Path
 
 import httpx
+import uvloop
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from bench.figures import in_turn_async, line
@@ -84,4 +84,4 @@ async def _ask(ostiary: object, scope: dict[str, object], body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

@@ -5,12 +5,12 @@ Baseline: `cryptography` verifying the same signature over the same bytes.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import tempfile
 import time
 from pathlib import Path
 
+import uvloop
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -85,4 +85,4 @@ def _signature(text: str) -> bytes:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

@@ -153,9 +153,10 @@ def identifier_key(identifier: str) -> tuple[str, str]:
 
     What can be neither still gets a key, one that no account has: a wrong identifier takes the same way as an unknown.
     """
-    if "@" not in identifier:
-        return "username_key", identifier.lower()[:254]
-    try:
-        return "email_key", parse_email(identifier).key
-    except InvalidRequest:
-        return "email_key", identifier.lower()[:254]
+    column = "email_key" if "@" in identifier else "username_key"
+    if column == "email_key" and not identifier.isascii():
+        try:
+            return column, parse_email(identifier).key
+        except InvalidRequest:
+            pass
+    return column, identifier.strip().lower()[:254]  # of an ASCII address, the same key without the parsing
