@@ -7,13 +7,13 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ostiary.accounts.model import Account, AccountView, Kind, parse_name, parse_username
+from ostiary.accounts.model import Account, AccountView, Kind, TypedName, TypedUsername, parse_name, parse_username
 from ostiary.accounts.store import AccountStore, AccountUpdate
 from ostiary.audit import Event, record
 from ostiary.authorization import Authorizer, Caller, LastAdministrator
-from ostiary.base.email import EmailAddress, parse_email
+from ostiary.base.email import EmailAddress, TypedAddress, parse_email
 from ostiary.base.pages import Page, PageQuery
-from ostiary.credentials import Passwords
+from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
 from ostiary.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from ostiary.permissions import Permission
@@ -24,19 +24,19 @@ from ostiary.tokens import RefreshTokens
 class AccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new account. A user needs an e-mail address, which the administrator vouches for, and may get a password."""
 
-    email: str | None = None
-    username: str | None = None
-    name: str = ""
+    email: TypedAddress | None = None
+    username: TypedUsername | None = None
+    name: TypedName = ""
     kind: Kind = "user"
-    password: str | None = None
+    password: PasswordText | None = None
 
 
 class AccountChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Members that are left out stay as they are."""
 
-    email: str | UnsetType = UNSET
-    username: str | UnsetType | None = UNSET
-    name: str | UnsetType = UNSET
+    email: TypedAddress | UnsetType = UNSET
+    username: TypedUsername | UnsetType | None = UNSET
+    name: TypedName | UnsetType = UNSET
     status: Literal["active", "disabled"] | UnsetType = UNSET
 
 
@@ -197,7 +197,7 @@ class AccountAdministration:
 
 
 def _address(text: str | None) -> EmailAddress | None:
-    return parse_email(text) if text else None
+    return None if text is None else parse_email(text)
 
 
 def _event(before: Account, after: Account) -> Event:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from ostiary.base.clock import rfc3339
+from ostiary.base.clock import Timestamp, rfc3339
 from ostiary.errors import InvalidRequest
 
 Kind = Literal["user", "service", "agent"]
 Status = Literal["pending", "active", "disabled"]
+
+MAX_NAME = 120
+_USERNAME = "[A-Za-z0-9][A-Za-z0-9._-]{1,30}[A-Za-z0-9]"
+
+# For the published schema only: the parse functions below are the rule, and say what is wrong in words for people.
+TypedUsername = Annotated[str, Meta(extra_json_schema={"pattern": f"^({_USERNAME})?$"})]
+TypedName = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_NAME})]
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -46,8 +54,8 @@ class AccountView(msgspec.Struct, frozen=True):
     email_verified: bool
     username: str | None
     name: str
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 def account_view(account: Account) -> AccountView:
@@ -65,9 +73,6 @@ def account_view(account: Account) -> AccountView:
     )
 
 
-_USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{1,30})[A-Za-z0-9]")
-
-
 def parse_username(text: str | None) -> str | None:
     """A username as written, or None for an empty one.
 
@@ -78,9 +83,9 @@ def parse_username(text: str | None) -> str | None:
     """
     if not text:
         return None
-    if _USERNAME.fullmatch(text) is None:
+    if re.fullmatch(_USERNAME, text) is None:
         raise InvalidRequest(
-            "A username has 3 to 32 letters, digits, dots, dashes or underscores; its first and last are no signs.",
+            "A username has 3 to 32 letters, digits, dots, dashes or underscores; the first and last no sign.",
             field="username",
         )
     return text
@@ -92,12 +97,12 @@ def username_key(username: str | None) -> str | None:
 
 
 def parse_name(text: str | None) -> str:
-    """A person's name: any text of one line, 120 characters at most.
+    """A person's name: any text of one line, ``MAX_NAME`` characters at most.
 
     Raises:
         InvalidRequest: it is longer, or holds control characters.
     """
-    name = (text or "").strip()
-    if len(name) > 120 or not (name.isprintable() or not name):
-        raise InvalidRequest("A name has at most 120 characters, all of them visible.", field="name")
-    return name
+    name = text or ""
+    if len(name) > MAX_NAME or not name.strip().isprintable():
+        raise InvalidRequest(f"A name has at most {MAX_NAME} characters, all of them visible.", field="name")
+    return name.strip()

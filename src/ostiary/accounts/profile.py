@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ostiary.accounts.model import Account, parse_name, parse_username
+from ostiary.accounts.model import Account, TypedName, TypedUsername, parse_name, parse_username
 from ostiary.accounts.store import AccountStore, AccountUpdate
 from ostiary.audit import Event, record
 from ostiary.authorization import Caller
@@ -16,8 +16,8 @@ from ostiary.errors import Unauthenticated, UsernameTaken
 class ProfileChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Members that are left out stay as they are; an empty username removes it."""
 
-    name: str | UnsetType = UNSET
-    username: str | UnsetType | None = UNSET
+    name: TypedName | UnsetType = UNSET
+    username: TypedUsername | UnsetType | None = UNSET
 
 
 class Profiles:

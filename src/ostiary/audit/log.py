@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ostiary.audit.events import Actor, Event
-from ostiary.base.clock import rfc3339
+from ostiary.base.clock import Timestamp, rfc3339
 from ostiary.base.ids import new_id
 from ostiary.base.pages import Page, check_limit, decode_cursor, page_of
 
@@ -35,7 +35,7 @@ class AuditEvent(msgspec.Struct, frozen=True):
     """
 
     id: str
-    at: str
+    at: Timestamp
     event: str
     actor: str
     account_id: str | None

@@ -11,14 +11,14 @@ from ostiary.authentication.letters import Letters
 from ostiary.authentication.outcome import Challenged
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
-from ostiary.base.email import EmailAddress, parse_email
-from ostiary.credentials import Passwords
+from ostiary.base.email import EmailAddress, TypedAddress, parse_email
+from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
 
 
 class EmailChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    email: str
-    password: str
+    email: TypedAddress
+    password: PasswordText
 
     def __repr__(self) -> str:
         return "EmailChangeRequest()"

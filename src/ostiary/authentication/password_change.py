@@ -10,15 +10,15 @@ from ostiary.authentication.flow import Flows
 from ostiary.authentication.letters import Letters
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
-from ostiary.credentials import Passwords
+from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database
 from ostiary.sessions import Sessions
 from ostiary.tokens import RefreshTokens
 
 
 class PasswordChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    current_password: str
-    new_password: str
+    current_password: PasswordText
+    new_password: PasswordText
 
     def __repr__(self) -> str:
         return "PasswordChangeRequest()"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from ostiary.accounts import Account, AccountStore
-from ostiary.accounts.model import parse_name, parse_username
+from ostiary.accounts.model import TypedName, TypedUsername, parse_name, parse_username
 from ostiary.audit import Event, record
 from ostiary.authentication.flow import Flows
 from ostiary.authentication.letters import Letters
 from ostiary.authentication.outcome import Challenged, Delivery
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
-from ostiary.base.email import EmailAddress, parse_email
-from ostiary.credentials import Passwords
+from ostiary.base.email import EmailAddress, TypedAddress, parse_email
+from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
 from ostiary.errors import Forbidden, UsernameTaken
 from ostiary.settings import Settings
@@ -22,10 +22,10 @@ from ostiary.settings import Settings
 class RegistrationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody fills in to register. ``delivery`` says how the sign-in arrives once the address is proved."""
 
-    email: str
-    password: str
-    username: str | None = None
-    name: str = ""
+    email: TypedAddress
+    password: PasswordText
+    username: TypedUsername | None = None
+    name: TypedName = ""
     delivery: Delivery = "cookie"
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from ostiary.authentication.letters import Letters
 from ostiary.authentication.outcome import Challenged, Delivery, SignedIn
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
-from ostiary.credentials import Passwords
+from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
 from ostiary.errors import AccountDisabled, InvalidCredentials, RateLimited
 
@@ -22,7 +22,7 @@ class SignInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``identifier`` is an e-mail address or a username."""
 
     identifier: str
-    password: str
+    password: PasswordText
     delivery: Delivery = "cookie"
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ from ostiary.accounts import Account, AccountStore
 from ostiary.audit import Event, record
 from ostiary.authentication.outcome import AAL1, SignedIn
 from ostiary.authorization import Authorizer, Caller
-from ostiary.base.clock import rfc3339
+from ostiary.base.clock import Timestamp, rfc3339
 from ostiary.database import Database, Transaction
 from ostiary.errors import Forbidden, InvalidToken, NotFound
 from ostiary.permissions import Permission
@@ -24,9 +24,9 @@ class SignInRecord(msgspec.Struct, frozen=True):
     id: str
     kind: Literal["session", "token"]
     current: bool
-    created_at: str
-    used_at: str
-    expires_at: str
+    created_at: Timestamp
+    used_at: Timestamp
+    expires_at: Timestamp
     address: str
     user_agent: str
 

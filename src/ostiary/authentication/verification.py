@@ -19,7 +19,7 @@ from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
 from ostiary.base.email import parse_email
 from ostiary.base.tokens import digest, equal
-from ostiary.credentials import Passwords
+from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
 from ostiary.errors import Conflict, InvalidChallenge, InvalidCredentials, Unauthenticated
 
@@ -30,7 +30,7 @@ class VerificationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     flow: str | None = None
     code: str | None = None
     token: str | None = None
-    password: str | None = None
+    password: PasswordText | None = None
 
     def __repr__(self) -> str:
         return "VerificationRequest()"

@@ -13,7 +13,7 @@ from ostiary.authorization.caller import Caller
 from ostiary.authorization.escalation import require_cover
 from ostiary.authorization.model import LastAdministrator, Resource, RoleName, parse_resource, parse_role_name
 from ostiary.authorization.store import columns, held_by_role, lock_facts, place, require_account
-from ostiary.base.clock import Clock, rfc3339
+from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.ids import new_id
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
 from ostiary.errors import InvalidRequest, NotFound
@@ -39,7 +39,7 @@ class Assignment(msgspec.Struct, frozen=True):
     account_id: str
     role: str
     resource: Resource | None
-    created_at: str
+    created_at: Timestamp
 
 
 class _Row(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import msgspec
 
 from ostiary.audit import AuditEvent, Event, read
 from ostiary.authorization.caller import Caller
-from ostiary.base.pages import Page
+from ostiary.base.pages import DEFAULT_LIMIT, Cursor, Limit, Page
 from ostiary.database import Database
 from ostiary.permissions import Permission
 
@@ -16,8 +16,8 @@ class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     account_id: str | None = None
     event: Event | None = None
-    cursor: str | None = None
-    limit: int = 50
+    cursor: Cursor | None = None
+    limit: Limit = DEFAULT_LIMIT
 
 
 class AuditReading:

@@ -21,7 +21,7 @@ from ostiary.authorization.model import (
     parse_resource,
 )
 from ostiary.authorization.store import columns, lock_facts, place, require_account
-from ostiary.base.clock import Clock, rfc3339
+from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.ids import new_id
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
 from ostiary.database import UniqueViolation
@@ -63,8 +63,8 @@ class Grant(msgspec.Struct, frozen=True):
     permission: str
     effect: Effect
     resource: Resource | None
-    expires_at: str | None
-    created_at: str
+    expires_at: Timestamp | None
+    created_at: Timestamp
 
 
 class _Row(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from ostiary.authorization.caller import Caller
 from ostiary.authorization.escalation import require_cover
 from ostiary.authorization.model import PermissionName, RoleName, parse_permission, parse_role_name
 from ostiary.authorization.store import held_by_role, lock_facts
-from ostiary.base.clock import Clock, rfc3339
+from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
 from ostiary.errors import Conflict, InvalidRequest, NotFound
 from ostiary.permissions import Permission
@@ -57,8 +57,8 @@ class Role(msgspec.Struct, frozen=True):
     builtin: bool
     permissions: list[str]
     includes: list[str]
-    created_at: str
-    updated_at: str
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class _Row(msgspec.Struct, frozen=True):

@@ -5,9 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Meta
 
 Clock = Callable[[], int]
 """Returns now, in milliseconds since the epoch."""
+
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A time as :func:`rfc3339` writes it."""
 
 SECOND = 1_000
 MINUTE = 60 * SECOND

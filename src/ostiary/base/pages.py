@@ -20,6 +20,10 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 _MAX_CURSOR = 512
 
+# For the published schema and for queries; ``decode_cursor`` and ``check_limit`` hold whatever built the struct.
+Cursor = Annotated[str, Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$", "maxLength": _MAX_CURSOR})]
+Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
@@ -51,8 +55,8 @@ def decode_cursor(cursor: str) -> str:
 class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of a list."""
 
-    cursor: str | None = None
-    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 50
+    cursor: Cursor | None = None
+    limit: Limit = DEFAULT_LIMIT
 
 
 def encode_cursor(key: str) -> str:

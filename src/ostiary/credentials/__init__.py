@@ -4,6 +4,6 @@ Owns the secrets' stored forms (table ``passwords``) and the rules about them. D
 Refuses to know about sign-in: which credentials are enough is the business of ``authentication``.
 """
 
-from ostiary.credentials.password import Passwords
+from ostiary.credentials.password import Passwords, PasswordText
 
-__all__ = ["Passwords"]
+__all__ = ["PasswordText", "Passwords"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta
 
 from ostiary.crypto import PasswordHasher
 from ostiary.database import Database, Transaction
@@ -14,6 +17,9 @@ _GUESSED_FIRST = 1
 """The zxcvbn score up to which a password is refused: fewer than a million guesses."""
 _OWN_WORD = 4
 """A shorter part of a name is in too many good passwords to refuse it."""
+
+# For the published schema; how long a new one must be is a setting, so ``Passwords`` says it.
+PasswordText = Annotated[str, Meta(extra_json_schema={"format": "password"})]
 
 
 class Passwords:

@@ -18,7 +18,7 @@ from ostiary.authentication import (
     SignInRequest,
     VerificationRequest,
 )
-from ostiary.base.clock import rfc3339
+from ostiary.base.clock import Timestamp, rfc3339
 from ostiary.errors import InvalidRequest, InvalidToken
 from ostiary.web import answers
 from ostiary.web.csrf import HEADER
@@ -63,12 +63,12 @@ class MeAnswer(msgspec.Struct, frozen=True):
     sign_in: str
     amr: tuple[str, ...]
     acr: str
-    authenticated_at: str
+    authenticated_at: Timestamp
     csrf_token: str | None
 
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Left out for the delivery ``token_cookie``, whose refresh token comes in its cookie, along with ``X-CSRF-Token``."""
+    """Left out for the delivery ``token_cookie``: its refresh token comes in a cookie, along with ``X-CSRF-Token``."""
 
     refresh_token: str | None = None
 
