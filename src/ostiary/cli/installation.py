@@ -17,19 +17,25 @@ _PORT_FILE = "port"
 _CONFIGURED_BY = ("OSTIARY_MASTER_KEY", "OSTIARY_MASTER_KEY_FILE", "OSTIARY_DATABASE_URL")
 
 
-def settings_of(data: Path | None, *, create: bool = False) -> Settings:
+def settings_of(data: Path | None, *, create: bool = False, anywhere: bool = False) -> Settings:
     """The settings that a command works with.
 
     Args:
         data: the folder that was named, if one was.
         create: make that folder and its master key when they are missing.
+        anywhere: the defaults will do where nothing is configured.
 
     Raises:
         ConfigurationError: names every fault, or there is nothing in the folder.
     """
-    if data is None and not _configured() and (DEV_FOLDER / "master.key").exists():
-        click.echo(f"Working on {DEV_FOLDER}, which `ostiary dev` made.", err=True)
-        data = DEV_FOLDER
+    if data is None and not _configured():
+        if (DEV_FOLDER / "master.key").exists():
+            click.echo(f"Working on {DEV_FOLDER}, which `ostiary dev` made.", err=True)
+            data = DEV_FOLDER
+        elif not anywhere:
+            raise ConfigurationError(
+                ["there is no Ostiary here: name its folder with --data, or set it up (see --help)"]
+            )
     if data is None:
         return load(*_sources())
     if not (create or (data / "master.key").exists()):
