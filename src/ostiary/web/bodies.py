@@ -16,6 +16,7 @@ from ostiary.web.exchange import Exchange
 from ostiary.web.route import Route
 
 _MAX_FIELDS = 50
+_MAX_LENGTH_DIGITS = 18  # int() refuses a text of thousands of digits, with an error of its own
 _AT = re.compile(r" - at `\$\.?([^`]*)`")
 _NAMED = re.compile(r"field `([^`]*)`")
 
@@ -30,7 +31,7 @@ async def read_body(receive: Receive, headers: dict[str, str], limit: int) -> by
     announced = headers.get("content-length", "0")
     if not (announced.isascii() and announced.isdigit()):
         raise InvalidRequest("Content-Length is not a number.")
-    if int(announced) > limit:
+    if len(announced) > _MAX_LENGTH_DIGITS or int(announced) > limit:
         raise PayloadTooLarge(f"A body may have {limit} bytes here.")
     chunks: list[bytes] = []
     size = 0
