@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
@@ -12,10 +12,10 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IPv4N
     Read from the right: everything to the left of the first address that is not a trusted proxy's could have been
     written by anybody.
     """
-    address = peer
+    address = _plain(peer)
     hops = forwarded_for.split(",") if forwarded_for and trusted else []
     while hops and _is_trusted(address, trusted):
-        address = hops.pop().strip()
+        address = _plain(hops.pop().strip())
     return address
 
 
@@ -26,6 +26,16 @@ def network_of(address: str) -> str:
     except ValueError:
         return address[:64]
     return str(parsed) if parsed.version == 4 else str(IPv6Network((parsed, 64), strict=False))
+
+
+def _plain(address: str) -> str:
+    """IPv4 as IPv4: a socket for both kinds shows it mapped into IPv6 (RFC 4291 section 2.5.5.2), all in one /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return address if mapped is None else str(mapped)
 
 
 def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
