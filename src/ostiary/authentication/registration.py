@@ -97,7 +97,9 @@ class Registration:
         self, tx: Transaction, caller: Caller, email: EmailAddress, pending: PendingRegistration
     ) -> str:
         account = await self._accounts.by_email(tx, email.key)
-        if await self._accounts.username_taken(tx, pending.username, besides=account.id if account else ""):
+        # One's own username is free to register once more, but an account that is in use does not show that it is its.
+        own = account.id if account is not None and account.status == "pending" else ""
+        if await self._accounts.username_taken(tx, pending.username, besides=own):
             raise UsernameTaken(field="username")
         if account is None:
             account = await self._insert(tx, caller, email, pending)
