@@ -134,7 +134,7 @@ class Flows:
         await tx.execute("DELETE FROM flows WHERE account_id = :account_id", account_id=account_id)
 
     async def renew(self, tx: Transaction, flow: Flow, now: int) -> Begun:
-        """Replace a flow by one with new secrets and the same end."""
+        """Replace a flow by one for the same step with new secrets, new tries and a new expiry."""
         if await self.end(tx, flow) is None:
             raise InvalidChallenge
         return await self.begin(tx, now, flow.kind, flow.account_id, msgspec.Raw(flow.data))
