@@ -15,6 +15,8 @@ from ostiary.settings import PasswordSettings
 
 _GUESSED_FIRST = 1
 """The zxcvbn score up to which a password is refused: fewer than a million guesses."""
+_DECOMPOSED = 4
+"""How many characters as typed may become one in normal form: a letter and its accents (UAX #15, section 1.2)."""
 _OWN_WORD = 4
 """A shorter part of a name is in too many good passwords to refuse it."""
 
@@ -49,9 +51,10 @@ class Passwords:
                 ``common``.
             Unavailable: too many hashes are waiting.
         """
-        normal = unicodedata.normalize("NFKC", password)
-        words = _parts(own_words)
-        self._check(normal, words)
+        normal = self._normal(password)
+        if normal is None:
+            raise _weak("too_long", f"Use at most {self._settings.max_length} characters.")
+        self._check(normal, _parts(own_words))
         return await self._hasher.hash(normal)
 
     async def verify(self, account_id: str | None, password: str) -> str | None:
@@ -67,9 +70,10 @@ class Passwords:
 
     async def matches(self, stored: str | None, password: str) -> bool:
         """Whether ``password`` is the one behind a stored hash; for None, no, at the same cost."""
-        if len(password) > self._settings.max_length:  # no stored password is longer: not worth hashing a megabyte
-            password, stored = "", None
-        return await self._hasher.verify(stored, unicodedata.normalize("NFKC", password))
+        normal = self._normal(password)
+        if normal is None:  # no stored password is so long: not worth hashing a megabyte
+            normal, stored = "", None
+        return await self._hasher.verify(stored, normal)
 
     async def confirm(self, account_id: str, password: str, field: str) -> None:
         """Ask the signed-in person for the password again.
@@ -84,7 +88,7 @@ class Passwords:
         """A new hash of a just verified password, where the stored one was made with older parameters."""
         if not self._hasher.outdated(stored):
             return None
-        return await self._hasher.hash(unicodedata.normalize("NFKC", password))
+        return await self._hasher.hash(self._normal(password) or "")
 
     async def stored(self, account_id: str | None) -> str | None:
         """The account's hash; None where it has no password."""
@@ -122,12 +126,21 @@ class Passwords:
             == 1
         )
 
+    def _normal(self, password: str) -> str | None:
+        """The form in which passwords are counted and hashed (NFKC); None where it is too long.
+
+        Bounded before, since normalising takes quadratic time: half a second for a body full of combining marks.
+        """
+        longest = self._settings.max_length
+        if len(password) > longest * _DECOMPOSED:
+            return None
+        normal = unicodedata.normalize("NFKC", password)
+        return normal if len(normal) <= longest else None
+
     def _check(self, password: str, own_words: list[str]) -> None:
-        shortest, longest = self._settings.min_length, self._settings.max_length
+        shortest = self._settings.min_length
         if len(password) < shortest:
             raise _weak("too_short", f"Use at least {shortest} characters.")
-        if len(password) > longest:
-            raise _weak("too_long", f"Use at most {longest} characters.")
         folded = password.casefold()
         if any(word in folded for word in own_words):
             raise _weak("own_name", "Do not use your own name or address in the password.")
