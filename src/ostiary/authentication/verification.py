@@ -194,7 +194,9 @@ class Verification:
         new = parse_email(flow.read(PendingEmail).email)
         await self._accounts.delete_pending(tx, new.key)
         after = await self._accounts.update(tx, account_id, caller.at, AccountUpdate(email=new))
-        if before is None or after is None:
+        if before is None or before.status != "active":
+            raise InvalidChallenge
+        if after is None:
             raise Conflict("This address belongs to another account now.")
         await self._flows.end_all(tx, account_id)
         await self._letters.email_changed(tx, caller.at, before, after)
