@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from ostiary.authentication import RequestFacts
 from ostiary.base.gcra import Limiter
-from ostiary.errors import HeadersTooLarge, InvalidRequest, OstiaryError, Unauthenticated
+from ostiary.errors import HeadersTooLarge, InvalidRequest, MethodNotAllowed, NotFound, OstiaryError, Unauthenticated
 from ostiary.web.address import client_address, network_of
 from ostiary.web.bodies import convert, parse_form, parse_json_body, parse_pairs, read_body
 from ostiary.web.cookies import Cookies
@@ -23,7 +24,7 @@ from ostiary.web.exchange import Exchange
 from ostiary.web.identify import identify
 from ostiary.web.pages.render import Pages
 from ostiary.web.problems import problem_response
-from ostiary.web.route import UNSAFE, Knock, Route, RouteTable
+from ostiary.web.route import SAFE, UNSAFE, Knock, Route, RouteTable
 from ostiary.web.routes import all_routes
 from ostiary.web.use_cases import UseCases
 
@@ -56,44 +57,58 @@ class WebApplication:
         try:
             response = await self._answer(exchange, receive)
         except OstiaryError as error:
-            response = await self._failed(exchange, error)
+            response = self._failed(exchange, error)
         except Exception:  # noqa: BLE001 - whatever it was, it is logged and the client learns nothing of it
             _log.exception("request %s failed", exchange.facts.request_id)
-            response = await self._failed(exchange, OstiaryError())
-        raw = response.raw_headers
-        raw.append((b"x-request-id", exchange.facts.request_id.encode()))
-        raw.extend(self._headers)
-        for cookie in exchange.set_cookies:
-            raw.append((b"set-cookie", cookie.encode("latin-1")))
-        if "cache-control" not in response.headers:
-            raw.append((b"cache-control", b"no-store"))
+            response = self._failed(exchange, OstiaryError())
+        self._dress(exchange, response)
+        finish(exchange, response.raw_headers)
         await response(scope, receive, send)
 
     def open(self, scope: Scope) -> Exchange:
-        """An exchange with the request's headers, cookies and facts read; for embedders' own routes as well.
+        """An exchange for a request to a route that is not ours: an embedder's."""
+        return Exchange(scope, self.use, self.jar, self.csrf)
+
+    async def recognise(self, exchange: Exchange, form_token: Callable[[], Awaitable[str | None]]) -> None:
+        """Identify the caller of an embedder's route by the same rules as on ours.
+
+        Args:
+            form_token: reads the form token from the body; asked only where a cookie identified the caller of an
+                unsafe request that has no token in its headers.
 
         Raises:
             HeadersTooLarge, InvalidRequest, AmbiguousCredentials: the headers cannot be trusted to mean one thing.
+            InvalidToken, Unauthenticated: a credential was sent in a header, and is not good.
+            CsrfRejected: a cookie identified the caller, and no page of this site sent the request.
         """
-        exchange = Exchange(scope, self.use, self.jar, self.csrf)
-        self._read_headers(exchange)
-        return exchange
-
-    async def recognise(self, exchange: Exchange) -> None:
-        """Identify the caller and, where a cookie did it for an unsafe request, check that a page of ours sent it.
-
-        Raises:
-            CsrfRejected: it did not.
-        """
+        self.read_headers(exchange)
         await identify(exchange)
-        if exchange.scope["method"] in UNSAFE and exchange.cookie_authenticated:
+        if exchange.scope["method"] not in SAFE and exchange.cookie_authenticated:
             check_origin(exchange.headers, self._origin)
-            self.csrf.check(exchange.binding, exchange.headers.get(HEADER) or exchange.form.get(FIELD))
+            self.csrf.check(exchange.binding, exchange.headers.get(HEADER) or await form_token())
+
+    def refused(self, exchange: Exchange, error: OstiaryError) -> Response:
+        """What an embedder's route answers with an error: just what ours would."""
+        response = self._failed(exchange, error)
+        self._dress(exchange, response)
+        return response
+
+    def answers(self, path: str) -> bool:
+        """Whether a row of ours has this path, given from the root of the origin."""
+        try:
+            self.table.find("GET", self._below_base(path))
+        except NotFound:
+            return False
+        except MethodNotAllowed:
+            return True
+        return True
 
     async def _answer(self, exchange: Exchange, receive: Receive) -> Response:
-        self._read_headers(exchange)
+        self.read_headers(exchange)
         method: str = exchange.scope["method"]
-        route, exchange.parameters = self.table.find(method, self._path(exchange.scope))
+        path = self._below_base(exchange.path)
+        exchange.path = exchange.base + path
+        route, exchange.parameters = self.table.find(method, path)
         exchange.route = route
         if route.recognise:
             await identify(exchange)
@@ -140,8 +155,12 @@ class WebApplication:
         else:
             exchange.query = fields
 
-    def _read_headers(self, exchange: Exchange) -> None:
-        """Headers, cookies and facts, with the request's id first, so that every error has it."""
+    def read_headers(self, exchange: Exchange) -> None:
+        """Headers, cookies and facts, with the request's id first, so that every error has it.
+
+        Raises:
+            HeadersTooLarge, InvalidRequest, AmbiguousCredentials: the headers cannot be trusted to mean one thing.
+        """
         scope, settings = exchange.scope, self.use.settings
         headers = exchange.headers
         size = 0
@@ -168,17 +187,27 @@ class WebApplication:
         if "cookie" in headers:
             exchange.cookies = self.jar.read(headers["cookie"])
 
-    def _path(self, scope: Scope) -> str:
-        path: str = scope["path"]
+    def _below_base(self, path: str) -> str:
         base = self.use.settings.base_path
         return path[len(base) :] or "/" if path == base or path.startswith(base + "/") else path
 
-    async def _failed(self, exchange: Exchange, error: OstiaryError) -> Response:
+    def _dress(self, exchange: Exchange, response: Response) -> None:
+        response.raw_headers.append((b"x-request-id", exchange.facts.request_id.encode()))
+        response.raw_headers.extend(self._headers)
+
+    def _failed(self, exchange: Exchange, error: OstiaryError) -> Response:
         if not exchange.wants_page:
             return problem_response(exchange, error)
         if isinstance(error, Unauthenticated) and exchange.scope["method"] in ("GET", "HEAD"):
             return self.pages.to_login(exchange)
         return self.pages.error(exchange, error)
+
+
+def finish(exchange: Exchange, headers: list[tuple[bytes, bytes]]) -> None:
+    """Add the cookies to set; and, where nothing is said about caches, that none keeps what was made for one caller."""
+    headers.extend((b"set-cookie", cookie.encode("latin-1")) for cookie in exchange.set_cookies)
+    if not any(name.lower() == b"cache-control" for name, _ in headers):
+        headers.append((b"cache-control", b"no-store"))
 
 
 def _security_headers(issuer: str) -> list[tuple[bytes, bytes]]:

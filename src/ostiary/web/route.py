@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Exchange"], Awaitable["Response"]]
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""RFC 9110 section 9.2.1. Rows of ours have methods of one of the two sets; an embedder's method may be in neither."""
 MAX_SEGMENT = 256
 """Characters of a path parameter."""
 

@@ -101,7 +101,7 @@ class Pages:
 
     def error(self, exchange: Exchange, error: OstiaryError) -> Response:
         """The page for an error that no form can show."""
-        again = exchange.scope["path"] if exchange.scope["method"] == "GET" else None
+        again = quote(exchange.path) if exchange.scope["method"] == "GET" else None
         return self.render(
             exchange,
             "error.html",
@@ -114,8 +114,9 @@ class Pages:
 
     def to_login(self, exchange: Exchange) -> Response:
         """Have the person sign in and come back."""
-        path = exchange.scope["path"].removeprefix(exchange.base)
-        return redirect(f"{exchange.base}/login?next={quote(path, safe='/')}")
+        query: bytes = exchange.scope["query_string"]
+        here = quote(exchange.path) + ("?" + query.decode("latin-1") if query else "")
+        return redirect(f"{exchange.base}/login?next={quote(here, safe='/')}")
 
     def go(self, exchange: Exchange, path: str, notice: str | None = None) -> Response:
         """Go to another page of ours, which shows ``notice``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 from starlette.responses import Response
 
@@ -15,10 +17,13 @@ from ostiary.authentication import (
     VerificationRequest,
 )
 from ostiary.errors import InvalidChallenge, OstiaryError
+from ostiary.web.answers import redirect
 from ostiary.web.bodies import form_struct
 from ostiary.web.delivery import deliver, forget
 from ostiary.web.exchange import Exchange
 from ostiary.web.pages.render import Pages
+
+_MAX_NEXT = 1024
 
 
 class LoginForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +57,7 @@ class SignInPages:
 
     async def login(self, exchange: Exchange) -> Response:
         if exchange.caller.kind != "anonymous":
-            return self._pages.go(exchange, local_path(_query(exchange, "next")))
+            return self._go_on_to(exchange, _query(exchange, "next"))
         return self._login(exchange, _query(exchange, "next"))
 
     async def do_login(self, exchange: Exchange) -> Response:
@@ -111,6 +116,8 @@ class SignInPages:
     async def logout(self, exchange: Exchange) -> Response:
         await exchange.use.sign_ins.sign_out(exchange.caller)
         forget(exchange)
+        if "next" in exchange.form:
+            return self._go_on_to(exchange, exchange.form["next"])
         return self._pages.go(exchange, "/login", "signed_out")
 
     async def setup(self, exchange: Exchange) -> Response:
@@ -182,18 +189,21 @@ class SignInPages:
 
     def _signed_in(self, exchange: Exchange, signed_in: SignedIn, following: str, notice: str | None) -> Response:
         deliver(exchange, signed_in)
-        return self._pages.go(exchange, local_path(following), notice)
+        return self._go_on_to(exchange, following, notice)
+
+    def _go_on_to(self, exchange: Exchange, following: str, notice: str | None = None) -> Response:
+        """To the page that ``next`` named, perhaps an embedder's; otherwise to the account, which shows ``notice``."""
+        path = local_path(following)
+        return redirect(path) if path else self._pages.go(exchange, "/account", notice)
 
 
 def local_path(text: str) -> str:
-    """Where to go after a sign-in: a path of this site, whatever was asked for; never an open redirect.
+    """``next`` where it is a path of this origin, from its root, prefix included; otherwise nothing.
 
-    A second slash, also a backslash, which browsers read as one, would begin a host; control characters are dropped by
-    browsers before they look.
+    Never an open redirect: a second slash, also a backslash, which browsers read as one, would begin a host, and
+    browsers drop control characters before they look. What is longer than any page's address is not kept in a cookie.
     """
-    if text.startswith("/") and text[1:2] not in ("/", "\\") and text.isprintable() and "\\" not in text:
-        return text
-    return "/account"
+    return text if len(text) <= _MAX_NEXT and re.fullmatch(r"/(?!/)[!-\[\]-~]*", text) else ""
 
 
 def _query(exchange: Exchange, name: str) -> str:
@@ -203,7 +213,7 @@ def _query(exchange: Exchange, name: str) -> str:
 
 def keep_flow(exchange: Exchange, challenged: Challenged, following: str) -> None:
     """The flow's token and where to go afterwards, in the flow's cookie: 43 characters, then the path."""
-    value = challenged.flow + _encoded(local_path(following) if following else "")
+    value = challenged.flow + _encoded(local_path(following))
     exchange.set_cookies.append(exchange.jar.flow.set(value, challenged.expires_in))
 
 
