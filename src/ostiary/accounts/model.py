@@ -18,7 +18,7 @@ MAX_NAME = 120
 _USERNAME = "[A-Za-z0-9][A-Za-z0-9._-]{1,30}[A-Za-z0-9]"
 
 # For the published schema only: the parse functions below are the rule, and say what is wrong in words for people.
-TypedUsername = Annotated[str, Meta(extra_json_schema={"pattern": f"^({_USERNAME})?$"})]
+TypedUsername = Annotated[str, Meta(extra_json_schema={"pattern": f"^({_USERNAME})?$", "examples": ["ada"]})]
 TypedName = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_NAME})]
 
 

@@ -20,7 +20,10 @@ MAX_ADDRESS = 254
 """RFC 5321 section 4.5.3.1.3, without the angle brackets."""
 
 # For the published schema only: ``parse_email`` is the rule, and says what is wrong in words for people.
-TypedAddress = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_ADDRESS, "format": "idn-email"})]
+TypedAddress = Annotated[
+    str,
+    Meta(extra_json_schema={"maxLength": MAX_ADDRESS, "format": "idn-email", "examples": ["ada@example.com"]}),
+]
 
 
 class EmailAddress(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ _OWN_WORD = 4
 """A shorter part of a name is in too many good passwords to refuse it."""
 
 # For the published schema; how long a new one must be is a setting, so ``Passwords`` says it.
-PasswordText = Annotated[str, Meta(extra_json_schema={"format": "password"})]
+PasswordText = Annotated[str, Meta(extra_json_schema={"format": "password", "examples": ["seven quiet lanterns"]})]
 
 
 class Passwords:

@@ -108,9 +108,12 @@ def convert(value: Any, form: Any, *, lax: bool = False) -> Any:
         InvalidRequest: it is not of this form; ``field`` names the member.
     """
     try:
-        return msgspec.convert(value, form, strict=not lax)
+        parsed = msgspec.convert(value, form, strict=not lax)
     except msgspec.ValidationError as cause:
         text = str(cause)
         place, named = _AT.search(text), _NAMED.search(text)
         path = ".".join(part.group(1) for part in (place, named) if part is not None and part.group(1))
         raise InvalidRequest(_AT.sub("", text) + ".", field=path or None) from None
+    if lax and (null := next((name for name in value if getattr(parsed, name, "") is None), None)) is not None:
+        raise InvalidRequest("A query has no null.", field=null)  # msgspec reads the word as None
+    return parsed
