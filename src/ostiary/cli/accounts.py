@@ -44,9 +44,15 @@ async def show(ostiary: Ostiary, account: str) -> AccountView:
 
 @accounts.command()
 @click.argument("email", required=False)
-@click.option("--username")
+@click.option("--username", help="A second name to sign in with.")
 @click.option("--name", default="", help="The name of the person or the service.")
-@click.option("--kind", type=click.Choice(["user", "service", "agent"]), default="user", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["user", "service", "agent"]),
+    default="user",
+    metavar="KIND",
+    help="user (when left out), service or agent.",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
 @operation()
 async def create(

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, metavar="N", help="Port to listen on; 8000 when left out."
+)
 def dev(port: int) -> None:
     """Run Ostiary for development, on http://localhost.
 
@@ -23,17 +25,17 @@ def dev(port: int) -> None:
     """
     from ostiary.cli.installation import DEV_FOLDER, settings_for_dev
     from ostiary.cli.logs import log_as_text
-    from ostiary.cli.serving import listen, run
+    from ostiary.cli.serving import listening, run
 
     folder = invocation().data or DEV_FOLDER
-    sockets = listen(["127.0.0.1", "::1"], port)  # browsers try both for localhost
-    settings = settings_for_dev(folder, port)
-    log_as_text()
 
     async def ready(ostiary: Ostiary) -> None:
         await _announce(ostiary, folder.absolute())
 
-    run(settings, sockets, migrate_first=True, grace=2, ready=ready)
+    with listening(["127.0.0.1", "::1"], port) as sockets:  # browsers try both for localhost
+        settings = settings_for_dev(folder, port)
+        log_as_text()
+        run(settings, sockets, migrate_first=True, grace=2, ready=ready)
 
 
 async def _announce(ostiary: Ostiary, folder: Path) -> None:

@@ -58,7 +58,9 @@ def carry_out(work: Callable[[Ostiary], Awaitable[T]]) -> T:
 def paged(command: F) -> F:
     """Add the options of a list that is read page by page."""
     command = click.option("--cursor", help="Read on from where the page before ended.")(command)
-    return click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True)(command)
+    return click.option(
+        "--limit", type=click.IntRange(1, 200), default=50, metavar="N", help="How many, up to 200; 50 when left out."
+    )(command)
 
 
 def resource_of(text: str | None) -> Resource | None:

@@ -9,7 +9,7 @@ from ostiary.cli.operation import carry_out
 
 
 @click.command(cls=Command)
-@click.option("--limit", type=click.IntRange(1, 500), default=10, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 500), default=10, metavar="N", help="How many; 10 when left out.")
 def outbox(limit: int) -> None:
     """Show the newest mails of the outbox; with a mail server, those that wait or failed."""
     from ostiary.cli.output import show, text

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import click
 
-from ostiary.cli.command import Group
 from ostiary.cli.root import ostiary
 
 _HEAD = """\
@@ -14,37 +14,41 @@ _HEAD = """\
 
 This page is made from the code: `python -m ostiary.cli.reference > docs/reference/cli.md`.
 """
-_SHARED = {"data", "json", "help"}
+_SHARED = {"--data", "--json", "--help"}
+"""Options of every command; the page has them once."""
 
 
 def reference() -> str:
     """``docs/reference/cli.md``."""
-    return "\n".join([_HEAD, *_section(ostiary, click.Context(ostiary, info_name="ostiary"))])
+    return "\n".join([_HEAD, *_section(ostiary, click.Context(ostiary, info_name="ostiary"), 1)])
 
 
-def _section(command: click.Command, context: click.Context) -> Iterator[str]:
-    if command is not ostiary:
-        yield f"## {context.command_path}\n"
+def _section(command: click.Command, context: click.Context, depth: int) -> Iterator[str]:
+    if depth > 1:
+        yield f"{'#' * depth} {context.command_path}\n"
     yield f"```\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
-    yield _prose(command) + "\n"
+    yield _prose(command)
     yield from _options(command, context)
-    if isinstance(command, Group):
-        for name in command.list_commands(context):
-            below = command.commands[name]
-            yield from _section(below, click.Context(below, parent=context, info_name=name))
+    if isinstance(command, click.Group):
+        for name, below in sorted(command.commands.items()):
+            yield from _section(below, click.Context(below, parent=context, info_name=name), depth + 1)
 
 
 def _prose(command: click.Command) -> str:
-    """The help text, whose lines are kept where ``\\b`` asks for that."""
-    paragraphs = (command.help or "").split("\n\n")
-    return "\n\n".join(
-        "- " + text.removeprefix("\b\n").replace("\n", "\n- ") if text.startswith("\b") else text for text in paragraphs
-    )
+    """The help text; what stands line by line, after ``\\b``, as a list."""
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    return "\n\n".join(map(_paragraph, paragraphs)) + "\n"
+
+
+def _paragraph(text: str) -> str:
+    marker, _, lines = text.partition("\b\n")
+    return text if marker or not lines else "".join(f"- {line}\n" for line in lines.splitlines()).rstrip()
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    shown = [each for each in command.get_params(context) if command is ostiary or each.name not in _SHARED]
-    records = [record for each in shown if (record := each.get_help_record(context)) is not None]
+    options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
+    shown = [each for each in options if command is ostiary or not _SHARED.intersection(each.opts)]
+    records = [(record[0], each.help) for each in shown if (record := each.get_help_record(context)) is not None]
     if records:
         rows = "".join(f"| `{written}` | {told} |\n" for written, told in records)
         yield f"| option | what it does |\n| --- | --- |\n{rows}"

@@ -42,7 +42,7 @@ def _described(command: F) -> F:
         click.option(
             "--permission", "permissions", multiple=True, help="A permission that it holds; * ends wildcards."
         ),
-        click.option("--description"),
+        click.option("--description", help="What it is for."),
     ):
         command = option(command)
     return command

@@ -19,8 +19,10 @@ _log = logging.getLogger("ostiary.serve")
 
 @click.command(cls=Command)
 @click.option("--migrate", "migrate_first", is_flag=True, help="Bring the database up to date first.")
-@click.option("--host", help="Address to listen on, instead of the setting server.host.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on, instead of the setting server.port.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on, instead of the setting server.host.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="N", help="Port to listen on, instead of the setting server.port."
+)
 def serve(migrate_first: bool, host: str | None, port: int | None) -> None:
     """Run Ostiary in production.
 
@@ -29,14 +31,14 @@ def serve(migrate_first: bool, host: str | None, port: int | None) -> None:
     """
     from ostiary.cli.installation import settings_for_production
     from ostiary.cli.logs import log_as_json
-    from ostiary.cli.serving import listen, run
+    from ostiary.cli.serving import listening, run
 
     settings = asyncio.run(
         settings_for_production(invocation().data, migrate_first=migrate_first, host=host, port=port)
     )
-    sockets = listen([settings.server.host], settings.server.port)
-    log_as_json()
-    run(settings, sockets, migrate_first=migrate_first, grace=_GRACE, ready=_announce)
+    with listening([settings.server.host], settings.server.port) as sockets:
+        log_as_json()
+        run(settings, sockets, migrate_first=migrate_first, grace=_GRACE, ready=_announce)
     _log.info("stopped")
 
 

@@ -31,29 +31,28 @@ _HEAD = 128 * 1024
 Ready = Callable[[Ostiary], Awaitable[None]]
 
 
-def listen(addresses: Sequence[str], port: int) -> list[socket.socket]:
+@contextlib.contextmanager
+def listening(addresses: Sequence[str], port: int) -> Iterator[list[socket.socket]]:
     """Sockets on every one of ``addresses``, names or numbers; those of a family that this machine lacks are left out.
 
     Raises:
         ConfigurationError: the port is taken, or none of the addresses can be listened on.
     """
-    sockets: list[socket.socket] = []
-    lacking = ""
-    try:
+    with contextlib.ExitStack() as opened:
+        sockets: list[socket.socket] = []
+        lacking = ""
         for family, address in _resolved(addresses, port):
             try:
-                sockets.append(socket.create_server(address, family=family, backlog=_BACKLOG))
+                found = socket.create_server(address, family=family, backlog=_BACKLOG)
             except OSError as cause:
-                if cause.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise ConfigurationError([_reason(address[0], port, cause)]) from cause
                 lacking = _reason(address[0], port, cause)
+                if cause.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise ConfigurationError([lacking]) from cause
+            else:
+                sockets.append(opened.enter_context(found))
         if not sockets:
             raise ConfigurationError([lacking])
-    except BaseException:
-        for opened in sockets:
-            opened.close()
-        raise
-    return sockets
+        yield sockets
 
 
 def run(settings: Settings, sockets: list[socket.socket], *, migrate_first: bool, grace: int, ready: Ready) -> None:
