@@ -32,7 +32,11 @@ class AccountCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AccountChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Members that are left out stay as they are."""
+    """Members that are left out stay as they are.
+
+    ``active`` lets an account whose address nobody has proved wait for that proof again (``pending``); who sends its
+    ``email`` along vouches for it.
+    """
 
     email: TypedAddress | UnsetType = UNSET
     username: TypedUsername | UnsetType | None = UNSET
@@ -112,6 +116,8 @@ class AccountAdministration:
         if new.password is not None:
             phc = await self._passwords.new(new.password, [new.email, username, name])
         async with self._db.transaction() as tx:
+            if email is not None:
+                await self._accounts.delete_pending(tx, email.key)
             account = await self._accounts.insert(
                 tx,
                 caller.at,
@@ -151,10 +157,15 @@ class AccountAdministration:
         async with self._db.transaction() as tx:
             before = await self._begin(tx, account_id)
             if update.status == "disabled":
-                await self._disable(tx, account_id)
-            after = await self._accounts.update(tx, account_id, caller.at, update)
+                await self._keep_an_administrator(tx, account_id)
+            if update.email is not UNSET and update.email.key != before.email_key:
+                await self._accounts.delete_pending(tx, update.email.key)
+            after = await self._accounts.update(tx, account_id, caller.at, _proved(before, update))
             if after is None:
                 raise Conflict("Another account has this e-mail address or username.")
+            if after.status == "disabled":  # written first, so that a sign-in under way has ended or will see it
+                await self._sessions.end_all(tx, account_id)
+                await self._refresh_tokens.end_all(tx, account_id)
             await record(tx, caller.at, _event(before, after), caller.actor, account_id)
         return after
 
@@ -186,11 +197,6 @@ class AccountAdministration:
             raise NotFound("There is no such account.")
         return account
 
-    async def _disable(self, tx: Transaction, account_id: str) -> None:
-        await self._keep_an_administrator(tx, account_id)
-        await self._sessions.end_all(tx, account_id)
-        await self._refresh_tokens.end_all(tx, account_id)
-
     async def _keep_an_administrator(self, tx: Transaction, account_id: str) -> None:
         if await self._authorizer.is_last_administrator(tx, account_id):
             raise LastAdministrator
@@ -198,6 +204,15 @@ class AccountAdministration:
 
 def _address(text: str | None) -> EmailAddress | None:
     return None if text is None else parse_email(text)
+
+
+def _proved(before: Account, update: AccountUpdate) -> AccountUpdate:
+    """Enabling an account whose address nobody has proved lets it wait for that proof again.
+
+    Its password is of whoever registered the address, who need not be its owner.
+    """
+    unproved = before.email is not None and before.email_verified_at is None and update.email is UNSET
+    return msgspec.structs.replace(update, status="pending") if unproved and update.status == "active" else update
 
 
 def _event(before: Account, after: Account) -> Event:

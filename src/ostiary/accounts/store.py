@@ -39,6 +39,12 @@ class AccountStore:
         """The account with this id, as the transaction sees it."""
         return await tx.fetch_one(Account, f"SELECT {COLUMNS} FROM accounts WHERE id = :id", id=account_id)
 
+    async def hold(self, tx: Transaction, account_id: str) -> Account | None:
+        """The account with this id, which nobody else changes or deletes until the end of the transaction."""
+        return await tx.fetch_one(
+            Account, f"UPDATE accounts SET id = id WHERE id = :id RETURNING {COLUMNS}", id=account_id
+        )
+
     async def by_identifier(self, identifier: str) -> Account | None:
         """The account that somebody means who types this e-mail address or username."""
         column, key = identifier_key(identifier)
@@ -141,7 +147,7 @@ class AccountStore:
     async def sweep_pending(self, tx: Transaction, before: int, limit: int = 500) -> int:
         """Delete up to ``limit`` accounts that never proved their address and are older than ``before``."""
         return await tx.execute(
-            "DELETE FROM accounts WHERE id IN (SELECT id FROM accounts WHERE status = 'pending'"
+            "DELETE FROM accounts WHERE status = 'pending' AND id IN (SELECT id FROM accounts WHERE status = 'pending'"
             " AND created_at < :before ORDER BY created_at LIMIT :limit)",
             before=before,
             limit=limit,

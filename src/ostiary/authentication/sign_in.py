@@ -15,7 +15,7 @@ from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
 from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
-from ostiary.errors import AccountDisabled, InvalidCredentials, RateLimited
+from ostiary.errors import AccountDisabled, InvalidCredentials, RateLimited, Unavailable
 
 
 class SignInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +64,7 @@ class SignIn:
             InvalidCredentials: no such account, no password, or not this one: which, nobody is told.
             AccountDisabled: the password is right, and an administrator has disabled the account.
             RateLimited: too many tries on this account.
-            Unavailable: too many passwords are being checked; nothing was counted.
+            Unavailable: too many passwords are being checked, or the account is changing; try again.
         """
         # No permission needed: what is asked for is the proof itself.
         _, key = identifier_key(request.identifier)
@@ -82,13 +82,25 @@ class SignIn:
         if account.status == "pending":
             self._throttle.mail(account.email_key or "", caller.at)
         async with self._db.transaction() as tx:
-            if upgraded is not None and await self._passwords.rehash(tx, account.id, stored, upgraded):
+            await self._still(tx, account, stored, upgraded)
+            if upgraded is not None:
                 await record(tx, caller.at, Event.PASSWORD_REHASHED, caller.actor_as(account.id), account.id)
             if account.status == "active":
                 return await self._completion(tx, caller, account, request.delivery)
             challenged = await self._challenge(tx, caller, account, request.delivery)
         self._letters.wake()
         return challenged
+
+    async def _still(self, tx: Transaction, account: Account, stored: str, upgraded: str | None) -> None:
+        """Refuse where the account or its password has changed since they were read, a hash ago.
+
+        Otherwise this sign-in would outlive the change that has just ended all others. Asked again, it sees the change.
+        """
+        held = await self._accounts.hold(tx, account.id)
+        if held is None or held.status != account.status:
+            raise Unavailable("The account was changed a moment ago; try again.", retry_after=1)
+        if not await self._passwords.rehash(tx, account.id, stored, upgraded or stored):
+            raise Unavailable("The password was changed a moment ago; try again.", retry_after=1)
 
     async def _challenge(self, tx: Transaction, caller: Caller, account: Account, delivery: Delivery) -> Challenged:
         email = account.email or ""
