@@ -1,9 +1,10 @@
 """E-mail addresses: what was typed, and the key under which it counts as one address.
 
 Letter case never makes a second account, so the key is folded whole, although RFC 5321 section 2.4 lets a domain
-tell local parts apart by case: no domain that people use does. The key is compatibility-normalised too, so two
-spellings that look alike and fold together reach one account, whose mail goes to the address that was stored, never to
-the one that was typed. Plus signs and dots stay distinct.
+tell local parts apart by case: no domain that people use does. Spellings that fold together reach one account, whose
+mail goes to the address that was stored, never to the one that was typed. Compatibility letters (full-width, ligatures,
+superscripts), which only serve to look like another address, are refused (UTS #39 section 3.3). Plus signs and dots
+stay distinct.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def parse_email(text: str, field: str = "email") -> EmailAddress:
     except EmailNotValidError:
         raise InvalidRequest("This is not an e-mail address.", field=field) from None
     local, domain = found.local_part, found.ascii_domain.lower()
+    if unicodedata.normalize("NFKC", local) != local:
+        raise InvalidRequest("Write this address in ordinary letters.", field=field)
     return EmailAddress(f"{local}@{found.domain}", f"{_fold(local)}@{domain}")
 
 
