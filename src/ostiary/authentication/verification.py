@@ -136,9 +136,11 @@ class Verification:
 
     async def _send_again(self, tx: Transaction, flow: Flow, begun: Begun) -> None:
         account = await self._accounts.get_in(tx, flow.account_id or "")
-        if account is None:
-            return  # a decoy: its address has had the mail that says so
-        if flow.kind == "change_email":
+        if account is None:  # a decoy: its owner is told once more, in the time that a new code takes
+            owner = await self._accounts.by_email(tx, parse_email(flow.read(PendingEmail).email).key)
+            if owner is not None and owner.status != "pending":
+                await self._letters.address_in_use(tx, owner)
+        elif flow.kind == "change_email":
             await self._letters.email_change_verify(tx, account, flow.read(PendingEmail).email, begun)
         else:
             await self._letters.verify_email(tx, account, begun)
