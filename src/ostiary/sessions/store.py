@@ -69,10 +69,11 @@ class Sessions:
         async with self._db.transaction() as tx:
             await tx.execute(
                 "UPDATE sessions SET seen_at = :now, idle_expires_at = :until"
-                " WHERE id_hash = :id_hash AND idle_expires_at > :now",
+                " WHERE id_hash = :id_hash AND seen_at = :seen_at",  # of requests at once, one writes
                 id_hash=session.id_hash,
                 now=now,
                 until=min(now + self._idle, session.expires_at),
+                seen_at=session.seen_at,
             )
         return session
 
@@ -106,7 +107,7 @@ class Sessions:
     async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:
         """Delete up to ``limit`` sessions that have expired; returns how many."""
         return await tx.execute(
-            "DELETE FROM sessions WHERE id_hash IN"
+            "DELETE FROM sessions WHERE idle_expires_at <= :now AND id_hash IN"
             " (SELECT id_hash FROM sessions WHERE idle_expires_at <= :now ORDER BY idle_expires_at LIMIT :limit)",
             now=now,
             limit=limit,

@@ -185,8 +185,9 @@ class RefreshTokens:
     async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:
         """Delete up to ``limit`` families that have expired; returns how many."""
         return await tx.execute(
-            "DELETE FROM refresh_families WHERE key_hash IN (SELECT key_hash FROM refresh_families"
-            " WHERE idle_expires_at <= :now ORDER BY idle_expires_at LIMIT :limit)",
+            "DELETE FROM refresh_families WHERE idle_expires_at <= :now AND key_hash IN"
+            " (SELECT key_hash FROM refresh_families WHERE idle_expires_at <= :now"
+            " ORDER BY idle_expires_at LIMIT :limit)",
             now=now,
             limit=limit,
         )
