@@ -24,7 +24,7 @@ async def identify(exchange: Exchange) -> None:
         raise AmbiguousCredentials("Send a session cookie, a token cookie or an Authorization header, not two of them.")
     exchange.caller = exchange.use.recognition.anonymous(exchange.facts)
     browser = exchange.cookies.get(exchange.jar.browser.name)
-    exchange.binding = None if browser is None else browser.encode()
+    exchange.binding = None if browser is None else browser_binding(browser)
     if authorization is not None:
         await _by_bearer(exchange, authorization)
     elif session is not None:
@@ -58,6 +58,14 @@ async def _by_token_cookie(exchange: Exchange, token: str) -> None:
         return  # expired, most likely: its refresh cookie is still to be used, so nothing is deleted here
     exchange.binding = family_binding(exchange.caller.session_id or "")
     exchange.cookie_authenticated = True
+
+
+def browser_binding(browser: str) -> bytes:
+    """What form tokens of a browser are tied to before anybody has signed in.
+
+    Marked, since anybody can send this cookie with any value: it must never come out as another one's binding.
+    """
+    return f"browser:{browser}".encode()
 
 
 def family_binding(family_id: str) -> bytes:

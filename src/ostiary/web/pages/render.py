@@ -15,6 +15,7 @@ from ostiary.permissions import Permission
 from ostiary.settings import Settings
 from ostiary.web.answers import redirect
 from ostiary.web.exchange import Exchange
+from ostiary.web.identify import browser_binding
 from ostiary.web.problems import problem_headers
 from ostiary.web.static_files import StaticFiles
 
@@ -128,7 +129,7 @@ class Pages:
         """Give a browser that has nothing yet the cookie that its form tokens are tied to."""
         if exchange.binding is None:
             value = secrets.token_urlsafe(32)
-            exchange.binding = value.encode()
+            exchange.binding = browser_binding(value)
             exchange.set_cookies.append(exchange.jar.browser.set(value))
 
     def _notice(self, exchange: Exchange) -> str | None:
