@@ -32,6 +32,4 @@ def forget(exchange: Exchange) -> None:
     shown = [cookie for cookie in (jar.session, jar.access, jar.csrf) if cookie.name in exchange.cookies]
     if jar.csrf in shown:
         shown.append(jar.refresh)
-    replaced = {cookie.name for cookie in shown}
-    kept = [text for text in exchange.set_cookies if text.partition("=")[0] not in replaced]
-    exchange.set_cookies = kept + [cookie.delete() for cookie in shown]
+    exchange.set_cookies += [cookie.delete() for cookie in shown]
