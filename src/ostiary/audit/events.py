@@ -46,7 +46,6 @@ class Event(StrEnum):
     REFRESH_REUSED = "refresh.reused"
     REFRESH_REVOKED = "refresh.revoked"
 
-    KEY_CREATED = "key.created"
     KEY_ROTATED = "key.rotated"
 
     ROLE_CREATED = "role.created"
@@ -58,7 +57,6 @@ class Event(StrEnum):
     GRANT_CHANGED = "grant.changed"
     GRANT_DELETED = "grant.deleted"
 
-    CSRF_REJECTED = "csrf.rejected"
     MAIL_FAILED = "mail.failed"
 
 

@@ -22,7 +22,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     """Somebody has proved who they are.
 
     Attributes:
-        binding: what a CSRF token is tied to, for the two deliveries by cookie.
+        sign_in_id: public id of the session (``ses_…``) or of the token family (``fam_…``).
         session_token: for ``cookie``.
         access_token, refresh_token, expires_in: for the other two; seconds.
     """

@@ -72,13 +72,12 @@ class SignIns:
         async with self._db.transaction() as tx:
             await self._end(tx, caller, account_id, sign_in_id)
 
-    async def end_all(self, caller: Caller, account_id: str | None = None, *, keep_current: bool = True) -> int:
+    async def end_all(self, caller: Caller, account_id: str | None = None) -> int:
         """End every sign-in of an account, except the one this request came with; returns how many ended."""
         account_id = await self._permit(caller, account_id, Permission.SESSIONS_DELETE)
-        keep = caller.session_id if keep_current else None
         async with self._db.transaction() as tx:
-            ended = await self._sessions.end_all(tx, account_id, keep)
-            ended += await self._refresh_tokens.end_all(tx, account_id, keep)
+            ended = await self._sessions.end_all(tx, account_id, keep=caller.session_id)
+            ended += await self._refresh_tokens.end_all(tx, account_id, keep=caller.session_id)
             await record(tx, caller.at, Event.SESSIONS_ENDED_ALL, caller.actor, account_id, ended=ended)
         return ended
 
