@@ -14,12 +14,22 @@ if TYPE_CHECKING:
     from ostiary.app import Ostiary
     from ostiary.authorization import Caller, Decision, Resource
     from ostiary.errors import OstiaryError
-    from ostiary.settings import Settings
+    from ostiary.settings import Settings, dev_settings
     from ostiary.settings import load as load_settings
 
     __version__: str
 
-__all__ = ["Caller", "Decision", "Ostiary", "OstiaryError", "Resource", "Settings", "__version__", "load_settings"]
+__all__ = [
+    "Caller",
+    "Decision",
+    "Ostiary",
+    "OstiaryError",
+    "Resource",
+    "Settings",
+    "__version__",
+    "dev_settings",
+    "load_settings",
+]
 
 _PLACES = {
     "Caller": ("ostiary.authorization", "Caller"),
@@ -28,6 +38,7 @@ _PLACES = {
     "OstiaryError": ("ostiary.errors", "OstiaryError"),
     "Resource": ("ostiary.authorization", "Resource"),
     "Settings": ("ostiary.settings", "Settings"),
+    "dev_settings": ("ostiary.settings", "dev_settings"),
     "load_settings": ("ostiary.settings", "load"),
 }
 

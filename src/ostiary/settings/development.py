@@ -16,17 +16,25 @@ from ostiary.settings.model import LimitSettings, Settings
 
 
 def dev_settings(
-    data: Path, port: int = 8000, environ: Mapping[str, str] | None = None, toml: Path | None = None
+    data: Path | str,
+    port: int = 8000,
+    environ: Mapping[str, str] | None = None,
+    toml: Path | None = None,
+    *,
+    path: str = "",
 ) -> Settings:
     """Settings for development: http on localhost, SQLite and the master key in the folder ``data``, generous limits.
 
     Both folder and key are made when they are missing. Mail stays in the outbox. What else ``environ`` and ``toml``
     set holds here too.
 
+    Args:
+        path: that of the issuer, ``"/auth"``: where an application that embeds Ostiary has it.
+
     Raises:
         ConfigurationError: the folder cannot be written, or a setting is at fault.
     """
-    data = data.absolute()
+    data = Path(data).absolute()
     key_file = data / "master.key"
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -42,7 +50,7 @@ def dev_settings(
         toml,
         {
             "dev": True,
-            "issuer": f"http://localhost:{port}",
+            "issuer": f"http://localhost:{port}{path}",
             "server.port": port,
             "master_key": None,
             "master_key_file": str(key_file),

@@ -18,7 +18,7 @@ class Exchange:
     """Made by ``web.application`` for each request, read by the handler.
 
     Attributes:
-        path: what was asked for, from the root of the origin: with the prefix of the issuer.
+        path: what was asked for, from the root of the origin, so with the path of the issuer; percent-decoded.
         headers: by lower-case name; one that came more than once is joined by commas.
         cookies: ours only.
         caller: who asks; anonymous until recognised.
@@ -51,7 +51,7 @@ class Exchange:
 
     def __init__(self, scope: Scope, use: UseCases, jar: Cookies, csrf: CsrfTokens) -> None:
         self.scope = scope
-        self.path = full_path(scope)
+        self.path: str = scope["path"]
         self.use = use
         self.jar = jar
         self.csrf = csrf
@@ -83,14 +83,3 @@ class Exchange:
     def csrf_token(self) -> str | None:
         """A form token for this session or browser; None where none is needed."""
         return None if self.binding is None else self.csrf.issue(self.binding)
-
-
-def full_path(scope: Scope) -> str:
-    """The path that was asked for, from the root of the origin, percent-decoded.
-
-    ASGI has the root path in ``path``. Behind a proxy that takes the prefix away, with the prefix told to the
-    application alone (``FastAPI(root_path=…)``), it is not there.
-    """
-    path: str = scope["path"]
-    root: str = scope.get("root_path", "").rstrip("/")
-    return path if path == root or path.startswith(root + "/") else root + path

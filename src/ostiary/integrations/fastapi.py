@@ -1,0 +1,57 @@
+"""Ostiary in a FastAPI application: its pages and API mounted, and dependencies for the application's own routes.
+
+>>> auth = Auth(settings)
+>>> app = FastAPI()
+>>> auth.mount(app)
+>>>
+>>> @app.get("/documents")
+... async def documents(caller: Annotated[Caller, Depends(auth.require("documents.read"))]) -> list[str]: ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from ostiary.authorization import Caller, Resource
+from ostiary.integrations import starlette
+from ostiary.integrations.starlette import FindResource
+
+__all__ = ["Auth", "Caller", "Resource"]
+
+_Described = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Security(
+        HTTPBearer(
+            auto_error=False,
+            scheme_name="Ostiary",
+            description="An access token of `POST /api/auth/login`, or a session.",
+        )
+    ),
+]
+"""Puts the lock and the field for a token on the application's ``/docs``. Who is let in is not decided by it."""
+
+
+class Auth(starlette.Auth):
+    """One installation of Ostiary inside a FastAPI application.
+
+    ``caller``, ``signed_in``, ``require(…)`` and ``csrf_token`` are dependencies: ``Depends(auth.signed_in)``. They may
+    also be awaited with the request. One request is recognised once, however many of them ask.
+    """
+
+    async def caller(self, request: Request, _: _Described = None) -> Caller:
+        return await super().caller(request)
+
+    async def signed_in(self, request: Request, _: _Described = None) -> Caller:
+        return await super().signed_in(request)
+
+    def require(self, permission: str, resource: FindResource | None = None) -> Callable[..., Awaitable[Caller]]:
+        required = super().require(permission, resource)
+
+        async def dependency(request: Request, _: _Described = None) -> Caller:
+            return await required(request)
+
+        return dependency
