@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import cast
 
 from bench.figures import cores
 
@@ -50,9 +51,8 @@ class _Connection(asyncio.Protocol):
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
