@@ -19,7 +19,7 @@ from ostiary.authentication import (
     VerificationRequest,
 )
 from ostiary.base.clock import Timestamp, rfc3339
-from ostiary.errors import InvalidRequest, InvalidToken
+from ostiary.errors import AmbiguousCredentials, InvalidRequest, InvalidToken
 from ostiary.web import answers
 from ostiary.web.csrf import HEADER
 from ostiary.web.delivery import deliver, forget
@@ -124,8 +124,10 @@ async def refresh(exchange: Exchange) -> Response:
 
 
 async def logout(exchange: Exchange) -> Response:
-    body: RefreshBody | None = exchange.body
-    await exchange.use.sign_ins.sign_out(exchange.caller, None if body is None else body.refresh_token)
+    body: RefreshBody = exchange.body or RefreshBody()
+    if body.refresh_token is not None and exchange.cookie_authenticated:
+        raise AmbiguousCredentials("Sign out by the cookie or by the refresh token, not by both.")
+    await exchange.use.sign_ins.sign_out(exchange.caller, body.refresh_token)
     forget(exchange)
     return answers.no_content()
 
