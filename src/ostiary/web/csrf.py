@@ -1,7 +1,8 @@
 """Whether an unsafe request comes from a page of ours: where it came from, and a token tied to the session.
 
-Both are asked for. The origin is what the browser says of the page (Fetch Metadata, then Origin, then Referer); the
-token is what only a page of ours could know. Requests with a bearer token need neither: no browser adds that by itself.
+The origin is what the browser says of the page (Fetch Metadata, then Origin, then Referer); it is looked at for every
+unsafe request, a sign-in too. The token is what only a page of ours could know; it is asked of pages' forms, and of
+whoever a cookie identified. A bearer token needs none: no browser adds that by itself.
 """
 
 from __future__ import annotations
