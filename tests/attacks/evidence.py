@@ -1,0 +1,67 @@
+"""What an attack test looks at: whether the refusal was a proper one, and whether anything was written."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
+
+import asyncpg
+import httpx
+
+from ostiary.app import Ostiary
+
+T = TypeVar("T")
+
+PROBLEM = "application/problem+json"
+
+
+def assert_refused(answer: httpx.Response, status: int, code: str, case: object = "") -> None:
+    """A problem of this status and code, with a text for people, and nothing of our insides."""
+    seen = (answer.status_code, answer.headers.get("content-type"), answer.text[:300])
+    assert answer.status_code == status, (case, seen)
+    assert answer.headers["content-type"] == PROBLEM, (case, seen)
+    problem = answer.json()
+    assert (problem["code"], problem["status"]) == (code, status), (case, seen)
+    assert problem["title"], (case, seen)
+    assert "Traceback" not in answer.text, (case, seen)
+    assert ".py" not in answer.text, (case, seen)
+
+
+async def contents(ostiary: Ostiary, *, besides: Iterable[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, read around the product; without the tables ``besides``."""
+    url = ostiary.use.settings.database.url
+    if url.startswith("sqlite:///"):
+        found = _of_sqlite(url.removeprefix("sqlite:///"))
+    else:
+        found = await _of_postgresql(url)
+    return {table: rows for table, rows in found.items() if table not in set(besides)}
+
+
+async def at_once(count: int, one: Awaitable[T], *more: Awaitable[T]) -> list[T]:
+    """Await all of them together; ``count`` says how many there are, so that no test does fewer by mistake."""
+    works = [one, *more]
+    assert len(works) == count
+    return list(await asyncio.gather(*works))
+
+
+def _of_sqlite(path: str) -> dict[str, list[tuple[Any, ...]]]:
+    connection = sqlite3.connect(path)
+    try:
+        names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr) for name in names}
+    finally:
+        connection.close()
+
+
+async def _of_postgresql(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    connection = await asyncpg.connect(url)
+    try:
+        names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        return {
+            name: sorted((tuple(row) for row in await connection.fetch(f'SELECT * FROM "{name}"')), key=repr)
+            for (name,) in names
+        }
+    finally:
+        await connection.close()
