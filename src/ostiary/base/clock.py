@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -25,6 +26,7 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+@lru_cache(4096)  # the same few times are shown again and again, and formatting costs more than a database read
 def rfc3339(milliseconds: int) -> str:
     """``1700000000000`` to ``2023-11-14T22:13:20.000Z`` (RFC 3339, always UTC)."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)

@@ -30,6 +30,8 @@ def network_of(address: str) -> str:
 
 def _plain(address: str) -> str:
     """IPv4 as IPv4: a socket for both kinds shows it mapped into IPv6 (RFC 4291 section 2.5.5.2), all in one /64."""
+    if ":" not in address:
+        return address  # what nearly all are, without the parsing
     try:
         parsed = ip_address(address)
     except ValueError:

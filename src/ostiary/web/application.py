@@ -206,9 +206,10 @@ class WebApplication:
 def finish(exchange: Exchange, headers: list[tuple[bytes, bytes]]) -> None:
     """Add the cookies to set; and, where nothing is said about caches, that none keeps what was made for one caller."""
     # One a name, the last word on it: of two, browsers need not keep the second (RFC 6265 section 4.1.1).
-    cookies = {cookie.partition("=")[0]: cookie for cookie in exchange.set_cookies}
-    headers.extend((b"set-cookie", cookie.encode("latin-1")) for cookie in cookies.values())
-    if not any(name.lower() == b"cache-control" for name, _ in headers):
+    if exchange.set_cookies:
+        cookies = {cookie.partition("=")[0]: cookie for cookie in exchange.set_cookies}
+        headers.extend((b"set-cookie", cookie.encode("latin-1")) for cookie in cookies.values())
+    if b"cache-control" not in dict(headers):
         headers.append((b"cache-control", b"no-store"))
 
 
