@@ -36,12 +36,10 @@ class Event(StrEnum):
     VERIFICATION_FAILED = "verification.failed"
     SIGN_OUT = "sign_out"
 
-    SESSION_CREATED = "session.created"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED_ALL = "sessions.ended_all"
     SESSION_DATA_CHANGED = "session.data_changed"
 
-    REFRESH_CREATED = "refresh.created"
     REFRESH_ROTATED = "refresh.rotated"
     REFRESH_REUSED = "refresh.reused"
     REFRESH_REVOKED = "refresh.revoked"

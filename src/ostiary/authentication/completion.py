@@ -37,7 +37,6 @@ class Completion:
                 address=caller.address,
                 user_agent=caller.user_agent,
             )
-            await record(tx, caller.at, Event.SESSION_CREATED, actor, account.id, session=session.id)
             signed_in = SignedIn(account, delivery, session.id, session=session, session_token=token)
         else:
             refreshed = await self._refresh_tokens.begin(
@@ -53,7 +52,6 @@ class Completion:
             access_token = self._access_tokens.mint(
                 account_id=account.id, family_id=family.id, amr=(PASSWORD_AMR,), acr=AAL1, auth_time=caller.at
             )
-            await record(tx, caller.at, Event.REFRESH_CREATED, actor, account.id, family=family.id)
             signed_in = SignedIn(
                 account,
                 delivery,
@@ -62,7 +60,8 @@ class Completion:
                 refresh_token=refreshed.token,
                 expires_in=self._access_tokens.ttl,
             )
-        await record(tx, caller.at, Event.SIGN_IN_SUCCEEDED, actor, account.id, delivery=delivery)
+        facts = {"delivery": delivery, "sign_in": signed_in.sign_in_id}
+        await record(tx, caller.at, Event.SIGN_IN_SUCCEEDED, actor, account.id, **facts)
         return signed_in
 
     async def _end_previous(self, tx: Transaction, caller: Caller, account: Account) -> None:
