@@ -97,7 +97,7 @@ class Verification:
             else:
                 await record(tx, caller.at, Event.VERIFICATION_FAILED, caller.actor)
         if outcome is None:
-            raise InvalidChallenge
+            raise InvalidChallenge(field="code" if proved is None else None)
         self._letters.wake()
         return outcome
 

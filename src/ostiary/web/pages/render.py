@@ -23,7 +23,7 @@ _CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
-_CSP_DOCS = _CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'") + "; connect-src 'self'"
+_CSP_DOCS = _CSP + "; connect-src 'self'"
 
 NOTICES = {
     "signed_out": "You are signed out.",
