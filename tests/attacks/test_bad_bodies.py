@@ -113,7 +113,8 @@ async def test_json_under_another_content_type_is_refused(sqlite: Ostiary, stran
     """Also what a form of another site can send without asking first: text/plain (a CSRF defence)."""
     before = await contents(sqlite)
     body = (REGISTRATION + "}").encode()
-    for headers in [{}] + [{"content-type": content_type} for content_type in NOT_JSON_TYPES]:
+    cases: list[dict[str, str]] = [{}, *({"content-type": content_type} for content_type in NOT_JSON_TYPES)]
+    for headers in cases:
         answer = await stranger.post("/api/auth/register", content=body, headers=headers)
         assert_refused(answer, 415, "unsupported_media_type", headers)
     assert await contents(sqlite) == before
@@ -129,7 +130,8 @@ async def test_a_body_over_64_kib_is_refused_with_and_without_its_length(
         for start in range(0, len(body), 1000):
             yield body[start : start + 1000]
 
-    for case, content in {"announced": body, "chunked": chunked()}.items():
+    cases: dict[str, bytes | AsyncIterator[bytes]] = {"announced": body, "chunked": chunked()}
+    for case, content in cases.items():
         answer = await stranger.post("/api/auth/register", content=content, headers=JSON)
         assert_refused(answer, 413, "payload_too_large", case)
     for path in ("/login", "/register", "/verify", "/setup"):

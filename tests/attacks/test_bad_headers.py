@@ -57,7 +57,7 @@ async def test_huge_headers_and_cookies_are_refused(stranger: httpx.AsyncClient)
 
 async def test_an_authorization_header_that_is_no_token_is_refused(stranger: httpx.AsyncClient) -> None:
     for value in ("", "Bearer", "Bearer ", "Basic YWRhOmFkYQ==", "bearer\tx", "Bearer x y", "Bearer é", "Bearer ....."):
-        answer = await stranger.get("/api/auth/me", headers={"Authorization": value.encode("latin-1")})
+        answer = await stranger.get("/api/auth/me", headers={b"Authorization": value.encode("latin-1")})
         assert answer.status_code == 401, (value, answer.text)
         assert answer.headers["www-authenticate"].startswith("Bearer "), value
 
@@ -65,7 +65,7 @@ async def test_an_authorization_header_that_is_no_token_is_refused(stranger: htt
 async def test_cookies_that_are_nonsense_are_nobody(stranger: httpx.AsyncClient) -> None:
     for value in (b"", b"\xff\xfe", b"%00", b'"quoted"', b"a=b=c", "é".encode(), b"../../etc/passwd", b"' OR 1=1 --"):
         for name in (b"ostiary_session", b"ostiary_access", b"ostiary_flow", b"ostiary_browser", b"ostiary_notice"):
-            headers = {"Cookie": name + b"=" + value}
+            headers = {b"Cookie": name + b"=" + value}
             assert (await stranger.get("/api/auth/me", headers=headers)).status_code == 401, (name, value)
             assert (await stranger.get("/verify", headers=headers)).status_code in (200, 400), (name, value)
             assert (await stranger.get("/login", headers=headers)).status_code == 200, (name, value)
