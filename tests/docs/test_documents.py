@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -39,6 +40,9 @@ DESCRIPTIONS = [name for name in DOCUMENTS if name != "CONTRIBUTING.md" and not 
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _NEXT = "\x1e"
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OSTIARY_")} | {
+    "NO_PROXY": "localhost"
+}
 
 
 def _text(document: str) -> str:
@@ -64,11 +68,13 @@ def dev_server(tmp_path: Path) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     command = [".venv/bin/ostiary", "dev", "--port", str(port), "--json"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert json.loads(server.stdout.readline())["issuer"] == f"http://localhost:{port}"
-        yield port
-        server.terminate()
+    with subprocess.Popen(command, cwd=tmp_path, env=_ENVIRONMENT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert json.loads(server.stdout.readline())["issuer"] == f"http://localhost:{port}"
+            yield port
+        finally:
+            server.terminate()
     assert server.returncode == 0
 
 
@@ -79,7 +85,9 @@ def test_a_session_in_a_document_answers_what_is_printed_there(document: str, de
     blocks = _session(document)
     commands = f'\nprintf "%s" "{_NEXT}"\n'.join(text for kind, text in blocks if kind == "sh")
     script = commands.replace("localhost:8000", f"localhost:{dev_server}")
-    ran = subprocess.run(["bash"], input=script, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(
+        ["bash"], input=script, cwd=tmp_path, env=_ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
     answers = iter(ran.stdout.split(_NEXT))
     answer = ""
     for kind, text in blocks:
