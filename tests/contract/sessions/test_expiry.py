@@ -78,7 +78,7 @@ async def test_sweeping_takes_what_has_expired_in_bites_and_nothing_else(ostiary
     await person.sign_in("token")
     clock.advance(IDLE)
     fresh = await new_person(ostiary)
-    sweepers, db = ostiary._sweepers, ostiary.use.db  # noqa: SLF001 - nothing else sweeps
+    sweepers, db = ostiary._sweepers, ostiary.use.db
     async with db.transaction() as tx:
         for number in range(1100):
             await tx.execute(
@@ -88,7 +88,7 @@ async def test_sweeping_takes_what_has_expired_in_bites_and_nothing_else(ostiary
                 id_hash=number.to_bytes(32, "big"),
                 id=f"ses_{number}",
             )
-        assert await sweepers._sessions.sweep(tx, clock.now, limit=7) == 7  # noqa: SLF001
+        assert await sweepers._sessions.sweep(tx, clock.now, limit=7) == 7
     assert await sweepers.sweep(clock.now) == 1101 - 7
     assert await _status(fresh) == 200
     clock.advance(IDLE)
