@@ -28,7 +28,7 @@ from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen, Caller, Grants, Roles
 from ostiary.base.clock import MINUTE, SECOND, Clock, system_clock
 from ostiary.credentials import Passwords
-from ostiary.crypto import KeyRing, PasswordHasher, Sealer, derive_key, parse_master_key
+from ostiary.crypto import KeyRing, PasswordHasher, Sealer, Unsealable, derive_key, parse_master_key
 from ostiary.database import Database, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError
 from ostiary.notify import FailedMail, Mailer
@@ -86,12 +86,16 @@ class Ostiary:
         """Put every room on a database that is open and up to date; closing the installation closes it.
 
         Raises:
-            ConfigurationError: there is no master key.
-            Unsealable: it is not the one that sealed what is in the database.
+            ConfigurationError: there is no master key, or it is not the one that sealed what is in the database.
         """
         if settings.master_key is None:
             raise ConfigurationError(["master_key: is not set; it seals the secrets in the database"])
-        return await _compose(cls, settings, clock, db, parse_master_key(settings.master_key.reveal()))
+        try:
+            return await _compose(cls, settings, clock, db, parse_master_key(settings.master_key.reveal()))
+        except Unsealable as cause:
+            raise ConfigurationError(
+                ["master_key: is not the one that sealed the keys in this database; use that one, or another database"]
+            ) from cause
 
     @cached_property
     def web(self) -> WebApplication:
