@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import Awaitable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 import asyncpg
 import httpx
 
 from ostiary.app import Ostiary
-
-T = TypeVar("T")
+from tests.support.time import ManualClock
 
 PROBLEM = "application/problem+json"
 
@@ -39,11 +37,11 @@ async def contents(ostiary: Ostiary, *, besides: Iterable[str] = ()) -> dict[str
     return {table: rows for table, rows in found.items() if table not in set(besides)}
 
 
-async def at_once(count: int, one: Awaitable[T], *more: Awaitable[T]) -> list[T]:
-    """Await all of them together; ``count`` says how many there are, so that no test does fewer by mistake."""
-    works = [one, *more]
-    assert len(works) == count
-    return list(await asyncio.gather(*works))
+def later(ostiary: Ostiary) -> None:
+    """A millisecond goes by: of the mails of one instant none is the newest."""
+    clock = ostiary.use.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(1)
 
 
 def _of_sqlite(path: str) -> dict[str, list[tuple[Any, ...]]]:
