@@ -64,13 +64,17 @@ class SignIn:
             InvalidCredentials: no such account, no password, or not this one: which, nobody is told.
             AccountDisabled: the password is right, and an administrator has disabled the account.
             RateLimited: too many tries on this account.
-            Unavailable: too many passwords are being checked, or the account is changing; try again.
+            Unavailable: too many passwords are being checked, which is no try, or the account is changing.
         """
         # No permission needed: what is asked for is the proof itself.
         _, key = identifier_key(request.identifier)
         await self._count_try(caller, key)
         account = await self._accounts.by_identifier(request.identifier)
-        stored = await self._passwords.verify(account.id if account else None, request.password)
+        try:
+            stored = await self._passwords.verify(account.id if account else None, request.password)
+        except Unavailable:
+            self._throttle.password_unchecked(key)
+            raise
         if account is None or stored is None:
             await self._refuse(caller, account)
             raise InvalidCredentials

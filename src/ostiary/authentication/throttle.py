@@ -24,6 +24,10 @@ class Throttle:
         """
         self._passwords.hit(identifier_key, now)
 
+    def password_unchecked(self, identifier_key: str) -> None:
+        """The password was not looked at after all, so nobody has guessed: take the try back."""
+        self._passwords.take_back(identifier_key)
+
     def password_proved(self, identifier_key: str) -> None:
         """The password was right: earlier wrong tries do not count against its owner."""
         self._passwords.forget(identifier_key)

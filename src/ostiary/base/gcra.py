@@ -37,6 +37,11 @@ class Limiter:
         if len(self._due) > self._max_keys:
             self._due.popitem(last=False)
 
+    def take_back(self, key: str) -> None:
+        """Uncount one event for ``key``: it was let through here and then not carried out."""
+        if key in self._due:
+            self._due[key] -= self._interval
+
     def forget(self, key: str) -> None:
         """Start afresh for ``key``: it has proved itself."""
         self._due.pop(key, None)
