@@ -393,11 +393,13 @@ async def test_at_the_root_the_application_comes_first_and_misses_nothing(auth: 
 
 
 async def test_all_below_the_path_is_ostiarys_and_nothing_beside_it(auth: Auth) -> None:
-    app = application(auth)
+    app = FastAPI()
 
     @app.get("/{path:path}")
     async def everything(path: str) -> str:
         return path
+
+    auth.mount(app)
 
     async with running(auth, app) as embedded:
         client = embedded.client
