@@ -16,7 +16,7 @@ from ostiary.authentication import (
     SignInRequest,
     VerificationRequest,
 )
-from ostiary.errors import InvalidChallenge, OstiaryError
+from ostiary.errors import InvalidChallenge, InvalidCredentials, OstiaryError
 from ostiary.web.answers import redirect
 from ostiary.web.bodies import form_struct
 from ostiary.web.delivery import deliver, forget
@@ -65,6 +65,8 @@ class SignInPages:
             form: LoginForm = form_struct(exchange.form, LoginForm)
             outcome = await exchange.use.sign_in(exchange.caller, SignInRequest(form.identifier, form.password))
         except OstiaryError as problem:
+            if isinstance(problem, InvalidCredentials):
+                problem.field = "password"  # which of the two was wrong is not said; this one is empty again
             return self._login(exchange, exchange.form.get("next", ""), problem)
         return self._go_on(exchange, outcome, form.next)
 
