@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import json
 import re
@@ -12,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, Response, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from ostiary.web.route import UNSAFE, Route
 from tests.attacks.evidence import contents
@@ -114,18 +113,16 @@ async def test_forms_of_another_site_change_nothing(
             path = f"/{number}"
             hostile_site.pages[path] = form(live_server, route, encoding, content)
             await page.goto(hostile_site.url + path)
-            async with page.expect_response(functools.partial(_is_post, live_server)) as response:
+            async with page.expect_navigation() as navigation:
                 await page.evaluate("setTimeout(() => document.forms[0].submit())")
-            answer = await response.value
+            answer = await navigation.value
+            assert answer.request.method == "POST"
+            assert answer.url.startswith(live_server.url)
             assert answer.status == 403, (route.path, encoding, answer.status)
     assert live_server.call(contents(live_server.ostiary)) == before
     await page.goto(f"{live_server.url}/account")
     assert page.url == f"{live_server.url}/account", "still signed in, and as the victim"
     assert victim.email in await page.content()
-
-
-def _is_post(server: LiveServer, response: Response) -> bool:
-    return response.request.method == "POST" and response.url.startswith(server.url)
 
 
 async def test_scripts_of_another_site_change_nothing_and_read_nothing(
