@@ -1,0 +1,91 @@
+"""The system's Chromium, and whoever sits before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.support.installation import PASSWORD
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextmanager
+def chromium(path: Path) -> Iterator[Browser]:
+    """A browser without windows, for as long as the block runs."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """Somebody with a browser of their own: cookies that no other visitor has, and one page.
+
+    ``complaints`` collects what the browser has to say against the pages: script errors, violations of the content
+    security policy, what could not be loaded.
+    """
+
+    def __init__(self, browser: Browser, url: str, **options: Any) -> None:
+        self.context = browser.new_context(base_url=url, **options)
+        self.context.set_default_timeout(10_000)
+        self.complaints: list[str] = []
+        self.context.on("console", self._heard)
+        self.context.on("weberror", lambda failed: self.complaints.append(str(failed.error)))
+        self.page: Page = self.context.new_page()
+
+    def open(self, path: str) -> int:
+        """Go to a page; returns its status."""
+        response = self.page.goto(path)
+        assert response is not None
+        return response.status
+
+    def fill(self, **fields: str) -> None:
+        """Type into inputs, by their names."""
+        for name, text in fields.items():
+            self.page.locator(f"main [name={name}]").fill(text)
+
+    def press(self, label: str) -> None:
+        """Press the button or follow the link of the page's main part that says ``label``."""
+        main = self.page.get_by_role("main")
+        main.get_by_role("button", name=label, exact=True).or_(main.get_by_role("link", name=label, exact=True)).click()
+
+    def register(self, email: str, **fields: str) -> None:
+        self.open("/register")
+        self.fill(email=email, **{"password": PASSWORD, **fields})
+        self.press("Create the account")
+
+    def sign_in(self, identifier: str, password: str = PASSWORD) -> None:
+        self.open("/login")
+        self.fill(identifier=identifier, password=password)
+        self.press("Sign in")
+
+    def mailed(self) -> tuple[str, str]:
+        """The code and the link of the newest mail that has them, read on the outbox's page in another tab."""
+        outbox = self.context.new_page()
+        outbox.goto("/dev/outbox")
+        letter = outbox.get_by_role("article").filter(has=outbox.locator("code")).first
+        code, link = letter.locator("code").inner_text(), letter.get_by_role("link").inner_text()
+        outbox.close()
+        return code, link
+
+    def close(self) -> None:
+        self.context.close()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # An answer of 4xx is what some journeys are after; a file of ours that is not there is not.
+        refused = "the server responded with a status of 4" in message.text and "/static/" not in message.location["url"]
+        if message.type in ("error", "warning") and not refused:
+            self.complaints.append(message.text)
