@@ -118,7 +118,8 @@ async def test_forms_of_another_site_change_nothing(
             answer = await navigation.value
             assert answer.request.method == "POST"
             assert answer.url.startswith(live_server.url)
-            assert answer.status == 403, (route.path, encoding, answer.status)
+            # 401 where the page needs somebody: the cookie is not even sent along (SameSite).
+            assert answer.status in (401, 403), (route.path, encoding, answer.status)
     assert live_server.call(contents(live_server.ostiary)) == before
     await page.goto(f"{live_server.url}/account")
     assert page.url == f"{live_server.url}/account", "still signed in, and as the victim"
