@@ -58,9 +58,11 @@ class Visitor:
             self.page.locator(f"main [name={name}]").fill(text)
 
     def press(self, label: str) -> None:
-        """Press the button or follow the link of the page's main part that says ``label``."""
+        """Press the button or follow the link of the page's main part that says ``label``, and be where it leads."""
         main = self.page.get_by_role("main")
-        main.get_by_role("button", name=label, exact=True).or_(main.get_by_role("link", name=label, exact=True)).click()
+        link = main.get_by_role("link", name=label, exact=True)
+        with self.page.expect_navigation():
+            main.get_by_role("button", name=label, exact=True).or_(link).click()
 
     def register(self, email: str, **fields: str) -> None:
         self.open("/register")
@@ -86,6 +88,8 @@ class Visitor:
 
     def _heard(self, message: ConsoleMessage) -> None:
         # An answer of 4xx is what some journeys are after; a file of ours that is not there is not.
-        refused = "the server responded with a status of 4" in message.text and "/static/" not in message.location["url"]
+        refused = (
+            "the server responded with a status of 4" in message.text and "/static/" not in message.location["url"]
+        )
         if message.type in ("error", "warning") and not refused:
             self.complaints.append(message.text)
