@@ -80,24 +80,21 @@ class Verification:
         """
         # No permission needed: what is asked for is the proof itself.
         if request.token is not None:
-            proved = await self._check_link(caller, request)
+            begun: Flow | None = await self._check_link(caller, request)
         elif request.flow is None or request.code is None:
             raise InvalidChallenge("Send the flow and the code, or the token of the link.")
         else:
-            proved = None
+            begun = await self._flows.by_token(request.flow, caller.at)
         await self._completion.ready()
         outcome: SignedIn | Account | None = None
         async with self._db.transaction() as tx:
-            if proved is not None:
-                flow = await self._flows.end(tx, proved)
-            else:
-                flow = await self._flows.try_code(tx, request.flow or "", (request.code or "").strip(), caller.at)
+            flow = None if begun is None else await self._end(tx, begun, request, caller.at)
             if flow is not None and flow.account_id is not None:
                 outcome = await self._finish(tx, caller, flow, flow.account_id)
             else:
                 await record(tx, caller.at, Event.VERIFICATION_FAILED, caller.actor)
         if outcome is None:
-            raise InvalidChallenge(field="code" if proved is None else None)
+            raise InvalidChallenge(field="code" if request.token is None else None)
         self._letters.wake()
         return outcome
 
@@ -166,6 +163,17 @@ class Verification:
                 await record(tx, caller.at, Event.VERIFICATION_FAILED, caller.actor, flow.account_id)
             raise InvalidCredentials("The password is not right.", field="password")
         return flow
+
+    async def _end(self, tx: Transaction, begun: Flow, request: VerificationRequest, now: int) -> Flow | None:
+        """End the flow by its link or code; None where it has ended, or the code is wrong.
+
+        The account is held first: the end of one of its flows is the end of all, and two that end each other's would
+        wait for each other.
+        """
+        await self._accounts.hold(tx, begun.account_id or "")
+        if request.token is not None:
+            return await self._flows.end(tx, begun)
+        return await self._flows.try_code(tx, request.flow or "", (request.code or "").strip(), now)
 
     async def _finish(self, tx: Transaction, caller: Caller, flow: Flow, account_id: str) -> SignedIn | Account:
         if flow.kind == "change_email":
