@@ -6,33 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.support.browser import chromium
 from tests.support.installation import LiveServer
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(params=["light", "dark"])
 def page(request: pytest.FixtureRequest, chromium_path: Path) -> Iterator[Page]:
     """A page; the test fails if anything at all is complained about in its console, a policy violation above all."""
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+    with chromium(chromium_path) as browser:
         opened = browser.new_page(color_scheme=request.param, viewport={"width": 1100, "height": 900})
         opened.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
         opened.on("pageerror", lambda error: complaints.append(str(error)))
         opened.on("requestfailed", lambda failed: complaints.append(failed.url))
         yield opened
-        browser.close()
     assert complaints == []
 
 
