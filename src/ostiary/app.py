@@ -24,6 +24,7 @@ from ostiary.authentication import (
 )
 from ostiary.authentication.completion import Completion
 from ostiary.authentication.letters import Letters
+from ostiary.authentication.password_confirmation import PasswordConfirmation
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen, Caller, Grants, Roles
 from ostiary.base.clock import MINUTE, SECOND, Clock, system_clock
@@ -213,6 +214,7 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
     flows = Flows(db, settings.registration)
     letters = Letters(mailer, settings)
     throttle = Throttle(settings.limits)
+    confirm = PasswordConfirmation(db, passwords, throttle)
     completion = Completion(sessions, access_tokens, refresh_tokens)
     use = UseCases(
         settings=settings,
@@ -235,8 +237,8 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         verification=Verification(db, accounts, passwords, flows, completion, letters, throttle),
         sign_in=SignIn(db, accounts, passwords, flows, completion, letters, throttle),
         sign_ins=SignIns(db, accounts, sessions, access_tokens, refresh_tokens, authorizer),
-        password_change=PasswordChange(db, profiles, passwords, sessions, refresh_tokens, flows, letters, throttle),
-        email_change=EmailChange(db, accounts, profiles, passwords, flows, letters, throttle),
+        password_change=PasswordChange(db, profiles, passwords, sessions, refresh_tokens, flows, letters, confirm),
+        email_change=EmailChange(db, accounts, profiles, flows, letters, throttle, confirm),
         first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),
         recognition=Recognition(accounts, sessions, access_tokens, authorizer),
         session_data=SessionDataStore(db),

@@ -166,7 +166,7 @@ class AccountAdministration:
             if after.status == "disabled":  # written first, so that a sign-in under way has ended or will see it
                 await self._sessions.end_all(tx, account_id)
                 await self._refresh_tokens.end_all(tx, account_id)
-            await record(tx, caller.at, _event(before, after), caller.actor, account_id)
+            await record(tx, caller.at, _event(before, after), caller.actor, account_id, members=_members(change))
         return after
 
     async def delete(self, caller: Caller, account_id: str) -> None:
@@ -213,6 +213,10 @@ def _proved(before: Account, update: AccountUpdate) -> AccountUpdate:
     """
     unproved = before.email is not None and before.email_verified_at is None and update.email is UNSET
     return msgspec.structs.replace(update, status="pending") if unproved and update.status == "active" else update
+
+
+def _members(change: AccountChange) -> list[str]:
+    return [name for name in change.__struct_fields__ if getattr(change, name) is not UNSET]
 
 
 def _event(before: Account, after: Account) -> Event:

@@ -54,6 +54,8 @@ class Profiles:
         )
         async with self._db.transaction() as tx:
             changed = await self._accounts.update(tx, account_id, caller.at, update)
+            if changed is None and await self._accounts.get_in(tx, account_id) is None:
+                raise Unauthenticated
             if changed is None:
                 raise UsernameTaken(field="username")
             await record(tx, caller.at, Event.ACCOUNT_PROFILE_CHANGED, caller.actor, account_id)

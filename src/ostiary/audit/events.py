@@ -11,6 +11,8 @@ import msgspec
 class Event(StrEnum):
     """``noun.verb_past``; the member is named alike. What is published never changes its meaning or goes away."""
 
+    ACCOUNT_FIRST_ADMINISTRATOR_INVITED = "account.first_administrator_invited"
+    """The operator had the one-time link made."""
     ACCOUNT_FIRST_ADMINISTRATOR_CREATED = "account.first_administrator_created"
     ACCOUNT_REGISTERED = "account.registered"
     ACCOUNT_REGISTRATION_REPEATED = "account.registration_repeated"
@@ -26,6 +28,8 @@ class Event(StrEnum):
     ACCOUNT_EMAIL_CHANGED = "account.email_changed"
 
     PASSWORD_CHANGED = "password.changed"
+    PASSWORD_REFUSED = "password.refused"
+    """Somebody signed in was asked for the password again and gave another one."""
     PASSWORD_REHASHED = "password.rehashed"
 
     SIGN_IN_SUCCEEDED = "sign_in.succeeded"

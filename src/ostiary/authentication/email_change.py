@@ -9,10 +9,11 @@ from ostiary.audit import Event, record
 from ostiary.authentication.flow import Begun, Flows
 from ostiary.authentication.letters import Letters
 from ostiary.authentication.outcome import Challenged
+from ostiary.authentication.password_confirmation import PasswordConfirmation
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
 from ostiary.base.email import EmailAddress, TypedAddress, parse_email
-from ostiary.credentials import Passwords, PasswordText
+from ostiary.credentials import PasswordText
 from ostiary.database import Database, Transaction
 
 
@@ -38,18 +39,18 @@ class EmailChange:
         db: Database,
         accounts: AccountStore,
         profiles: Profiles,
-        passwords: Passwords,
         flows: Flows,
         letters: Letters,
         throttle: Throttle,
+        confirm: PasswordConfirmation,
     ) -> None:
         self._db = db
         self._accounts = accounts
         self._profiles = profiles
-        self._passwords = passwords
         self._flows = flows
         self._letters = letters
         self._throttle = throttle
+        self._confirm = confirm
 
     async def __call__(self, caller: Caller, request: EmailChangeRequest) -> Challenged:
         """Mail a code and link to the new address, and a notice to the old one.
@@ -64,9 +65,7 @@ class EmailChange:
         # No permission needed: it is the caller's own account, and the password is asked for.
         account = await self._profiles.read(caller)
         email = parse_email(request.email)
-        self._throttle.password(account.id, caller.at)
-        await self._passwords.confirm(account.id, request.password, "password")
-        self._throttle.password_proved(account.id)
+        await self._confirm(caller, request.password, "password")
         self._throttle.mail(email.key, caller.at)
         async with self._db.transaction() as tx:
             begun = await self._begin(tx, caller, account, email)

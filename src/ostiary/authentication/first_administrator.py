@@ -60,6 +60,7 @@ class FirstAdministrator:
                 return None
             await tx.execute("DELETE FROM flows WHERE kind = 'setup'")
             begun = await self._flows.begin(tx, caller.at, "setup", None, {})
+            await record(tx, caller.at, Event.ACCOUNT_FIRST_ADMINISTRATOR_INVITED, caller.actor)
         return f"{self._settings.issuer}/setup?token={begun.link_token}"
 
     async def valid(self, token: str, now: int) -> bool:

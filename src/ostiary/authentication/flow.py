@@ -106,11 +106,11 @@ class Flows:
         )
 
     async def try_code(self, tx: Transaction, token: str, code: str, now: int) -> Flow | None:
-        """Try a code once, and end the flow if it is right; None if not. Every try counts, right or wrong."""
+        """The flow, if this is its code; None if not. Every try counts, right or wrong; none ends the flow."""
         flow = await self._take_try(tx, digest(token), now)
         if flow is None or flow.code_hash is None or not equal(flow.code_hash, _code_hash(flow.id_hash, code)):
             return None
-        return await self.end(tx, flow)
+        return flow
 
     async def count_try(self, flow: Flow, now: int) -> None:
         """Count a try that is made in another way than by the code.

@@ -8,10 +8,11 @@ from ostiary.accounts import Account, Profiles
 from ostiary.audit import Event, record
 from ostiary.authentication.flow import Flows
 from ostiary.authentication.letters import Letters
-from ostiary.authentication.throttle import Throttle
+from ostiary.authentication.password_confirmation import PasswordConfirmation
 from ostiary.authorization import Caller
 from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database
+from ostiary.errors import InvalidCredentials
 from ostiary.sessions import Sessions
 from ostiary.tokens import RefreshTokens
 
@@ -36,7 +37,7 @@ class PasswordChange:
         refresh_tokens: RefreshTokens,
         flows: Flows,
         letters: Letters,
-        throttle: Throttle,
+        confirm: PasswordConfirmation,
     ) -> None:
         self._db = db
         self._profiles = profiles
@@ -45,24 +46,23 @@ class PasswordChange:
         self._refresh_tokens = refresh_tokens
         self._flows = flows
         self._letters = letters
-        self._throttle = throttle
+        self._confirm = confirm
 
     async def __call__(self, caller: Caller, request: PasswordChangeRequest) -> Account:
         """Replace the password.
 
         Raises:
-            InvalidCredentials: the current password is not right.
+            InvalidCredentials: the current password is not right, or not current any more.
             WeakPassword: a rule refuses the new one.
             RateLimited: too many tries.
         """
         # No permission needed: it is the caller's own account, and the current password is asked for.
         account = await self._profiles.read(caller)
-        self._throttle.password(account.id, caller.at)
-        await self._passwords.confirm(account.id, request.current_password, "current_password")
+        stored = await self._confirm(caller, request.current_password, "current_password")
         phc = await self._passwords.new(request.new_password, [account.email, account.username, account.name])
-        self._throttle.password_proved(account.id)
         async with self._db.transaction() as tx:
-            await self._passwords.store(tx, account.id, phc, caller.at)
+            if not await self._passwords.replace(tx, account.id, stored, phc, caller.at):
+                raise InvalidCredentials("The password was changed a moment ago.", field="current_password")
             await self._sessions.end_all(tx, account.id, keep=caller.session_id)
             await self._refresh_tokens.end_all(tx, account.id, keep=caller.session_id)
             await self._flows.end_all(tx, account.id)

@@ -67,9 +67,10 @@ class SignIn:
             Unavailable: too many passwords are being checked, which is no try, or the account is changing.
         """
         # No permission needed: what is asked for is the proof itself.
-        _, key = identifier_key(request.identifier)
-        await self._count_try(caller, key)
         account = await self._accounts.by_identifier(request.identifier)
+        # An account's address and its username are one budget of tries; a name that nobody has is one of its own.
+        key = account.id if account else identifier_key(request.identifier)[1]
+        await self._count_try(caller, key)
         try:
             stored = await self._passwords.verify(account.id if account else None, request.password)
         except Unavailable:

@@ -138,6 +138,8 @@ class SignIns:
         if account_id is None or account_id == own:
             return caller.require_account()
         await caller.require(permission)
+        if await self._accounts.get(account_id) is None:
+            raise NotFound("There is no such account.")
         if permission is Permission.SESSIONS_DELETE and await self._authorizer.outranked(caller, account_id):
             raise Forbidden("This account holds permissions in Ostiary that you do not hold.")
         return account_id

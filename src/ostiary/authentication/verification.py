@@ -80,21 +80,16 @@ class Verification:
         """
         # No permission needed: what is asked for is the proof itself.
         if request.token is not None:
-            begun: Flow | None = await self._check_link(caller, request)
+            flow: Flow | None = await self._check_link(caller, request)
         elif request.flow is None or request.code is None:
             raise InvalidChallenge("Send the flow and the code, or the token of the link.")
         else:
-            begun = await self._flows.by_token(request.flow, caller.at)
-        await self._completion.ready()
-        outcome: SignedIn | Account | None = None
-        async with self._db.transaction() as tx:
-            flow = None if begun is None else await self._end(tx, begun, request, caller.at)
-            if flow is not None and flow.account_id is not None:
-                outcome = await self._finish(tx, caller, flow, flow.account_id)
-            else:
-                await record(tx, caller.at, Event.VERIFICATION_FAILED, caller.actor)
-        if outcome is None:
+            flow = await self._check_code(caller, request.flow, request.code)
+        if flow is None or flow.account_id is None:
             raise InvalidChallenge(field="code" if request.token is None else None)
+        await self._completion.ready()
+        async with self._db.transaction() as tx:
+            outcome = await self._finish(tx, caller, flow, flow.account_id)
         self._letters.wake()
         return outcome
 
@@ -164,20 +159,27 @@ class Verification:
             raise InvalidCredentials("The password is not right.", field="password")
         return flow
 
-    async def _end(self, tx: Transaction, begun: Flow, request: VerificationRequest, now: int) -> Flow | None:
-        """End the flow by its link or code; None where it has ended, or the code is wrong.
-
-        The account is held first: the end of one of its flows is the end of all, and two that end each other's would
-        wait for each other.
-        """
-        await self._accounts.hold(tx, begun.account_id or "")
-        if request.token is not None:
-            return await self._flows.end(tx, begun)
-        return await self._flows.try_code(tx, request.flow or "", (request.code or "").strip(), now)
+    async def _check_code(self, caller: Caller, flow_token: str, code: str) -> Flow | None:
+        """The flow, if this is its code. The try counts and is durable before anything else happens."""
+        async with self._db.transaction() as tx:
+            flow = await self._flows.try_code(tx, flow_token, code.strip(), caller.at)
+            if flow is None or flow.account_id is None:
+                await record(tx, caller.at, Event.VERIFICATION_FAILED, caller.actor)
+        return flow
 
     async def _finish(self, tx: Transaction, caller: Caller, flow: Flow, account_id: str) -> SignedIn | Account:
+        """End the flow, once, and do what it was begun for.
+
+        First the revision, then the account, then its flows: everybody takes them in this order, so that none of two
+        ends of one account's flows, nor an administrator, waits for another in a circle.
+        """
+        if flow.kind != "change_email":
+            await tx.bump("authorization")
+        account = await self._accounts.hold(tx, account_id)
+        if account is None or await self._flows.end(tx, flow) is None:
+            raise InvalidChallenge
         if flow.kind == "change_email":
-            return await self._change_email(tx, caller, flow, account_id)
+            return await self._change_email(tx, caller, flow, account)
         pending = flow.read(PendingSignIn)
         account = await self._activate(tx, caller, account_id, pending.email)
         if flow.kind == "register":
@@ -186,7 +188,6 @@ class Verification:
         return await self._completion(tx, caller, account, pending.delivery)
 
     async def _activate(self, tx: Transaction, caller: Caller, account_id: str, proved: str) -> Account:
-        await tx.bump("authorization")  # before the account, as administrators do: in another order, two could deadlock
         account = await self._accounts.activate(tx, account_id, caller.at)
         if account is None or account.email_key != parse_email(proved).key:
             raise InvalidChallenge  # not waiting any more, or by now for the proof of another address
@@ -200,18 +201,17 @@ class Verification:
         update = AccountUpdate(name=pending.name, username=None if taken else pending.username)
         return await self._accounts.update(tx, account.id, caller.at, update) or account
 
-    async def _change_email(self, tx: Transaction, caller: Caller, flow: Flow, account_id: str) -> Account:
-        if caller.account_id is not None and caller.account_id != account_id:
+    async def _change_email(self, tx: Transaction, caller: Caller, flow: Flow, before: Account) -> Account:
+        if caller.account_id is not None and caller.account_id != before.id:
             raise Unauthenticated("Sign in with the account whose address is to change.")
-        before = await self._accounts.hold(tx, account_id)
-        if before is None or before.status != "active":
+        if before.status != "active":
             raise InvalidChallenge
         new = parse_email(flow.read(PendingEmail).email)
         await self._accounts.delete_pending(tx, new.key)
-        after = await self._accounts.update(tx, account_id, caller.at, AccountUpdate(email=new))
+        after = await self._accounts.update(tx, before.id, caller.at, AccountUpdate(email=new))
         if after is None:
             raise Conflict("This address belongs to another account now.")
-        await self._flows.end_all(tx, account_id)
+        await self._flows.end_all(tx, before.id)
         await self._letters.email_changed(tx, caller.at, before, after)
-        await record(tx, caller.at, Event.ACCOUNT_EMAIL_CHANGED, caller.actor, account_id)
+        await record(tx, caller.at, Event.ACCOUNT_EMAIL_CHANGED, caller.actor, before.id)
         return after

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ostiary.crypto import PasswordHasher
 from ostiary.database import Database, Transaction
-from ostiary.errors import InvalidCredentials, WeakPassword
+from ostiary.errors import WeakPassword
 from ostiary.settings import PasswordSettings
 
 _GUESSED_FIRST = 1
@@ -75,15 +75,6 @@ class Passwords:
             normal, stored = "", None
         return await self._hasher.verify(stored, normal)
 
-    async def confirm(self, account_id: str, password: str, field: str) -> None:
-        """Ask the signed-in person for the password again.
-
-        Raises:
-            InvalidCredentials: it is not theirs; ``field`` names the input member.
-        """
-        if await self.verify(account_id, password) is None:
-            raise InvalidCredentials("The password is not right.", field=field)
-
     async def upgraded(self, stored: str, password: str) -> str | None:
         """A new hash of a just verified password, where the stored one was made with older parameters."""
         if not self._hasher.outdated(stored):
@@ -113,6 +104,17 @@ class Passwords:
             hash=phc,
             now=now,
         )
+
+    async def replace(self, tx: Transaction, account_id: str, old: str, new: str, now: int) -> bool:
+        """Replace the hash of one password by that of another, unless it has changed meanwhile."""
+        changed = await tx.execute(
+            "UPDATE passwords SET hash = :new, changed_at = :now WHERE account_id = :account_id AND hash = :old",
+            account_id=account_id,
+            old=old,
+            new=new,
+            now=now,
+        )
+        return changed == 1
 
     async def rehash(self, tx: Transaction, account_id: str, old: str, new: str) -> bool:
         """Replace a hash by one of the same password with newer parameters, unless it has changed meanwhile."""

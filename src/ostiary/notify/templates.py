@@ -14,7 +14,6 @@ from ostiary.base.clock import DAY, HOUR, MINUTE
 from ostiary.notify.layout import Code, Link, Mail, lay_out
 
 Template = Literal[
-    "account_created",
     "address_in_use",
     "email_change_requested",
     "email_change_verify",
@@ -44,23 +43,11 @@ def address_in_use(*, site_name: str, login_link: str) -> Mail:
     return lay_out(
         f"You already have an account at {site_name}",
         site_name,
-        f"Somebody tried to create an account at {site_name} with this address. It has an account already, so nothing "
-        "was changed.",
+        f"Somebody asked to use this address for an account at {site_name}. It has an account already, so nothing was "
+        "changed.",
         "If that was you, sign in instead.",
         Link("Sign in", login_link),
         "If it was not you, there is nothing to do.",
-    )
-
-
-def account_created(*, site_name: str, link: str, valid_for: int) -> Mail:
-    """To somebody for whom an administrator created an account. ``valid_for`` in milliseconds."""
-    return lay_out(
-        f"Your account at {site_name}",
-        site_name,
-        f"An administrator created an account at {site_name} for this address. Choose a password to use it.",
-        Link("Choose a password", link),
-        f"The link works once, within {_duration(valid_for)}.",
-        "If you do not expect this, ignore this mail.",
     )
 
 
@@ -121,7 +108,6 @@ def email_changed(*, site_name: str, new_address: str, when: int, account_link: 
 
 
 TEMPLATES: dict[Template, Callable[..., Mail]] = {
-    "account_created": account_created,
     "address_in_use": address_in_use,
     "email_change_requested": email_change_requested,
     "email_change_verify": email_change_verify,

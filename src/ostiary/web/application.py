@@ -6,6 +6,7 @@ headers → route → identify → limit → knock → body → CSRF → handler
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -30,6 +31,9 @@ from ostiary.web.use_cases import UseCases
 
 _log = logging.getLogger("ostiary.web")
 
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_PORT = re.compile(r":[0-9]{1,5}$")
+
 _SINGLE = frozenset({"authorization", "content-length", "content-type", "host", "origin", HEADER})
 """Headers that must not come twice: two readers could take two different ones."""
 
@@ -45,6 +49,7 @@ class WebApplication:
         self.table = RouteTable(all_routes(use.settings, self.pages))
         issuer = use.settings.issuer
         self._origin = "/".join(issuer.split("/", 3)[:3])
+        self._names = frozenset({*_LOOPBACK, _PORT.sub("", self._origin.partition("://")[2])})
         self._limiters = {
             name: Limiter(rate.count, rate.seconds)
             for name, rate in msgspec.structs.asdict(use.settings.limits).items()
@@ -182,10 +187,20 @@ class WebApplication:
         )
         if size > settings.server.max_header:
             raise HeadersTooLarge
+        if settings.dev and not self._for_this_machine(headers.get("host", "")):
+            raise InvalidRequest("Development mode answers to names of this machine only.")
         if twice is not None:
             raise InvalidRequest(f"The header {twice} was sent twice.")
         if "cookie" in headers:
             exchange.cookies = self.jar.read(headers["cookie"])
+
+    def _for_this_machine(self, host: str) -> bool:
+        """Whether a ``Host`` is one that only this machine's browsers resolve to it.
+
+        The outbox shows every code to whoever asks; a page of another site that has its own name resolve to a loopback
+        address (DNS rebinding) would be of our origin, but for this.
+        """
+        return _PORT.sub("", host.lower()) in self._names
 
     def _below_base(self, path: str) -> str:
         base = self.use.settings.base_path

@@ -13,7 +13,6 @@ from ostiary.notify.templates import TEMPLATES
 EVIL = '"><script>alert(1)</script>'
 WHEN = 1_767_225_600_000
 VALUES: dict[Template, dict[str, Any]] = {
-    "account_created": {"link": "https://example.com/s", "valid_for": 2 * DAY},
     "address_in_use": {"login_link": "https://example.com/login"},
     "email_change_requested": {
         "new_address": "grace@example.org",

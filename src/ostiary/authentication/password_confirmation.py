@@ -1,0 +1,41 @@
+"""The password once more, from somebody who is signed in: before what a thief of a session must not do."""
+
+from __future__ import annotations
+
+from ostiary.audit import Event, record
+from ostiary.authentication.throttle import Throttle
+from ostiary.authorization import Caller
+from ostiary.credentials import Passwords
+from ostiary.database import Database
+from ostiary.errors import InvalidCredentials, Unavailable
+
+
+class PasswordConfirmation:
+    """Counts on the same account as sign-in does, so a stolen session is no further way to guess."""
+
+    def __init__(self, db: Database, passwords: Passwords, throttle: Throttle) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._throttle = throttle
+
+    async def __call__(self, caller: Caller, password: str, field: str) -> str:
+        """The stored hash of the caller's password, which this is.
+
+        Raises:
+            InvalidCredentials: it is not; ``field`` names the input member.
+            RateLimited: too many tries.
+            Unavailable: too many passwords are being checked, which is no try.
+        """
+        account_id = caller.require_account()
+        self._throttle.password(account_id, caller.at)
+        try:
+            stored = await self._passwords.verify(account_id, password)
+        except Unavailable:
+            self._throttle.password_unchecked(account_id)
+            raise
+        if stored is None:
+            async with self._db.transaction() as tx:
+                await record(tx, caller.at, Event.PASSWORD_REFUSED, caller.actor, account_id)
+            raise InvalidCredentials("The password is not right.", field=field)
+        self._throttle.password_proved(account_id)
+        return stored
