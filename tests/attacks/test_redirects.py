@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
+import pytest
 
 from ostiary.app import Ostiary
 from tests.attacks.evidence import contents
 from tests.support.installation import PASSWORD, code_for, new_client, new_person, settings_for_test
+from tests.support.time import ManualClock
 
 ELSEWHERE = [
     "https://eve.example.com",
@@ -128,41 +131,49 @@ async def test_a_sign_up_never_leads_to_another_site(sqlite: Ostiary) -> None:
         assert_ours(answer.headers["location"], following)
 
 
-async def test_no_answer_follows_a_host_that_the_request_claims(sqlite: Ostiary) -> None:
-    person = await new_person(sqlite)
+@pytest.fixture
+async def public(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Ostiary]:
+    """An installation as the world sees it: in development mode, a foreign name gets no answer at all."""
+    settings = settings_for_test(sqlite_url, "https://auth.example.org", dev=False)
+    async with await Ostiary.open(settings, clock=clock, migrate_first=True) as opened:
+        yield opened
+
+
+async def test_no_answer_follows_a_host_that_the_request_claims(public: Ostiary) -> None:
+    person = await new_person(public)
     for headers in HOSTS:
         for path in ("/", "/login", "/register", "/account", "/verify", "/docs", "/openapi.json", "/nothing"):
-            for client in (new_client(sqlite), person.client):
+            for client in (new_client(public), person.client):
                 answer = await client.get(path, headers=headers)
                 assert "eve.example.com" not in answer.text + str(answer.headers), (headers, path)
-        answer = await new_client(sqlite).get("/api/accounts", headers=headers)
+        answer = await new_client(public).get("/api/accounts", headers=headers)
         assert answer.status_code == 401, headers
         assert "eve.example.com" not in answer.text, headers
 
 
-async def test_no_mail_follows_a_host_that_the_request_claims(sqlite: Ostiary) -> None:
+async def test_no_mail_follows_a_host_that_the_request_claims(public: Ostiary) -> None:
     for number, headers in enumerate(HOSTS):
         body = {"email": f"ada+{number}@example.com", "password": PASSWORD}
-        answer = await new_client(sqlite).post("/api/auth/register", json=body, headers=headers)
+        answer = await new_client(public).post("/api/auth/register", json=body, headers=headers)
         assert answer.status_code == 200, (headers, answer.text)
-    mails = await sqlite.use.mailer.outbox(100)
+    mails = await public.use.mailer.outbox(100)
     assert len(mails) == len(HOSTS)
     for mail in mails:
-        assert "http://localhost:8000/verify?token=" in mail.text
+        assert "https://auth.example.org/verify?token=" in mail.text
         assert "eve.example.com" not in mail.text + mail.html
 
 
-async def test_no_decision_follows_a_host_or_path_that_the_request_claims(sqlite: Ostiary) -> None:
+async def test_no_decision_follows_a_host_or_path_that_the_request_claims(public: Ostiary) -> None:
     """A poisoned Host once bypassed authorization that looked at a URL put together from it."""
-    person = await new_person(sqlite)
-    before = await contents(sqlite)
-    for host in ("localhost:8000/healthz?", "localhost:8000/static/ostiary.css#", "x/api/auth/me?"):
+    person = await new_person(public)
+    before = await contents(public)
+    for host in ("auth.example.org/healthz?", "auth.example.org/static/ostiary.css#", "x/api/auth/me?"):
         for path in ("/api/accounts", "/api/roles", "/api/audit"):
             answer = await person.client.get(path, headers={"Host": host})
             assert answer.status_code in (400, 403), (host, path, answer.status_code)
     for headers in HOSTS:
         assert (await person.client.get("/api/accounts", headers=headers)).status_code == 403, headers
-    assert await contents(sqlite) == before
+    assert await contents(public) == before
 
 
 async def test_only_a_trusted_proxy_says_where_a_request_comes_from(tmp_path: object) -> None:
