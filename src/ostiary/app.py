@@ -240,7 +240,7 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         password_change=PasswordChange(db, profiles, passwords, sessions, refresh_tokens, flows, letters, confirm),
         email_change=EmailChange(db, accounts, profiles, flows, letters, throttle, confirm),
         first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),
-        recognition=Recognition(accounts, sessions, access_tokens, authorizer),
+        recognition=Recognition(db, accounts, sessions, access_tokens, authorizer),
         session_data=SessionDataStore(db),
     )
     sweepers = Sweepers(db, accounts, sessions, refresh_tokens, flows, settings.registration.pending_ttl)

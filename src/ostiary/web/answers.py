@@ -11,9 +11,22 @@ _encode = msgspec.json.Encoder().encode
 NO_STORE = "no-store"
 
 
+class _Encoded(Response):
+    """A body that is bytes already: without the general case that Starlette's own constructor goes through."""
+
+    def __init__(self, body: bytes, status: int, media_type: str) -> None:
+        self.status_code = status
+        self.body = body
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", media_type.encode("latin-1")),
+        ]
+
+
 def json(content: Any, status: int = 200, media_type: str = "application/json") -> Response:
     """``content`` (structs, dicts, lists) as JSON."""
-    return Response(_encode(content), status, media_type=media_type)
+    return _Encoded(_encode(content), status, media_type)
 
 
 def no_content() -> Response:

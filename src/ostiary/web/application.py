@@ -5,6 +5,7 @@ headers → route → identify → limit → knock → body → CSRF → handler
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import secrets
@@ -49,7 +50,12 @@ class WebApplication:
         self.table = RouteTable(all_routes(use.settings, self.pages))
         issuer = use.settings.issuer
         self._origin = "/".join(issuer.split("/", 3)[:3])
-        self._names = frozenset({*_LOOPBACK, _PORT.sub("", self._origin.partition("://")[2])})
+        self._dev = use.settings.dev
+        self._host = self._origin.partition("://")[2]
+        self._names = frozenset({*_LOOPBACK, _PORT.sub("", self._host)})
+        # Unique, and all that it has to be: no system call a request for more.
+        self._boot = "req_" + secrets.token_hex(8)
+        self._requests = itertools.count()
         self._limiters = {
             name: Limiter(rate.count, rate.seconds)
             for name, rate in msgspec.structs.asdict(use.settings.limits).items()
@@ -183,11 +189,14 @@ class WebApplication:
             client[0] if client else "", headers.get("x-forwarded-for"), settings.server.trusted_proxies
         )
         exchange.facts = RequestFacts(
-            address[:64], headers.get("user-agent", "")[:512], "req_" + secrets.token_hex(12), self.use.clock()
+            address[:64],
+            headers.get("user-agent", "")[:512],
+            f"{self._boot}{next(self._requests):08x}",
+            self.use.clock(),
         )
         if size > settings.server.max_header:
             raise HeadersTooLarge
-        if settings.dev and not self._for_this_machine(headers.get("host", "")):
+        if self._dev and not self._for_this_machine(headers.get("host", "")):
             raise InvalidRequest("Development mode answers to names of this machine only.")
         if twice is not None:
             raise InvalidRequest(f"The header {twice} was sent twice.")
@@ -200,7 +209,7 @@ class WebApplication:
         The outbox shows every code to whoever asks; a page of another site that has its own name resolve to a loopback
         address (DNS rebinding) would be of our origin, but for this.
         """
-        return _PORT.sub("", host.lower()) in self._names
+        return host == self._host or _PORT.sub("", host.lower()) in self._names
 
     def _below_base(self, path: str) -> str:
         base = self.use.settings.base_path
@@ -231,8 +240,6 @@ def finish(exchange: Exchange, headers: list[tuple[bytes, bytes]]) -> None:
 def _security_headers(issuer: str) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, bytes]] = [
         (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"same-origin"),
-        (b"cross-origin-opener-policy", b"same-origin"),
         (b"cross-origin-resource-policy", b"same-origin"),
     ]
     if issuer.startswith("https:"):

@@ -11,8 +11,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import random
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ostiary.errors import CsrfRejected
 
@@ -30,10 +32,13 @@ class CsrfTokens:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._expected = lru_cache(1024)(self._keyed_hash)
+        # A mask is public, it is sent along: it has to be another one each time, not one that nobody can foretell.
+        self._masks = random.Random(secrets.randbits(128))  # noqa: S311
 
     def issue(self, binding: bytes) -> str:
         """A token for a page or client of this session or browser."""
-        mask = secrets.token_bytes(_SIZE)
+        mask = self._masks.randbytes(_SIZE)
         return base64.urlsafe_b64encode(mask + _xor(mask, self._expected(binding))).rstrip(b"=").decode()
 
     def check(self, binding: bytes | None, token: str | None) -> None:
@@ -49,7 +54,7 @@ class CsrfTokens:
         ):
             raise CsrfRejected("The form token is of an older session; reload the page and try again.")
 
-    def _expected(self, binding: bytes) -> bytes:
+    def _keyed_hash(self, binding: bytes) -> bytes:
         return hmac.digest(self._key, binding, hashlib.sha256)[:_SIZE]
 
 

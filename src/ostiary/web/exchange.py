@@ -6,12 +6,16 @@ from typing import Any
 
 from starlette.types import Scope
 
+from ostiary.accounts import Account
 from ostiary.authentication import RequestFacts
 from ostiary.authorization import Caller
 from ostiary.web.cookies import Cookies
 from ostiary.web.csrf import CsrfTokens
 from ostiary.web.route import Route
 from ostiary.web.use_cases import UseCases
+
+_NO_FACTS = RequestFacts("", "", "", 0)
+_NOBODY = Caller.anonymous()
 
 
 class Exchange:
@@ -22,6 +26,7 @@ class Exchange:
         headers: by lower-case name; one that came more than once is joined by commas.
         cookies: ours only.
         caller: who asks; anonymous until recognised.
+        account: the caller's own, as it was when the caller was recognised.
         binding: what a form token of this request is tied to: the session, or the browser; None for a bearer token.
         cookie_authenticated: a cookie identified the caller, so an unsafe request needs a form token.
         body: parsed by the route's struct; query likewise.
@@ -30,6 +35,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "account",
         "binding",
         "body",
         "caller",
@@ -59,8 +65,9 @@ class Exchange:
         self.parameters: dict[str, str] = {}
         self.headers: dict[str, str] = {}
         self.cookies: dict[str, str] = {}
-        self.facts = RequestFacts("", "", "", 0)
-        self.caller = Caller.anonymous()
+        self.facts = _NO_FACTS
+        self.caller = _NOBODY
+        self.account: Account | None = None
         self.binding: bytes | None = None
         self.cookie_authenticated = False
         self.body: Any = None

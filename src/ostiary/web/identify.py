@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ostiary.authentication.recognition import Recognised
 from ostiary.errors import AmbiguousCredentials, InvalidToken, Unauthenticated
 from ostiary.web.exchange import Exchange
 
@@ -20,25 +21,25 @@ async def identify(exchange: Exchange) -> None:
     session = exchange.cookies.get(exchange.jar.session.name)
     access = exchange.cookies.get(exchange.jar.access.name)
     authorization = exchange.headers.get("authorization")
-    if sum(credential is not None for credential in (session, access, authorization)) > 1:
+    if (session, access, authorization).count(None) < 2:
         raise AmbiguousCredentials("Send a session cookie, a token cookie or an Authorization header, not two of them.")
-    exchange.caller = exchange.use.recognition.anonymous(exchange.facts)
-    browser = exchange.cookies.get(exchange.jar.browser.name)
-    exchange.binding = None if browser is None else browser_binding(browser)
     if authorization is not None:
         await _by_bearer(exchange, authorization)
     elif session is not None:
         await _by_session(exchange, session)
     elif access is not None:
         await _by_token_cookie(exchange, access)
+    if exchange.account is None:
+        exchange.caller = exchange.use.recognition.anonymous(exchange.facts)
+        browser = exchange.cookies.get(exchange.jar.browser.name)
+        exchange.binding = None if browser is None else browser_binding(browser)
 
 
 async def _by_bearer(exchange: Exchange, authorization: str) -> None:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("Only bearer tokens are understood in the Authorization header.")
-    exchange.caller = await exchange.use.recognition.by_access_token(token.strip(), exchange.facts)
-    exchange.binding = None
+    _accept(exchange, await exchange.use.recognition.by_access_token(token.strip(), exchange.facts))
 
 
 async def _by_session(exchange: Exchange, token: str) -> None:
@@ -46,18 +47,22 @@ async def _by_session(exchange: Exchange, token: str) -> None:
     if found is None:
         exchange.set_cookies.append(exchange.jar.session.delete())
         return
-    exchange.caller, session = found
-    exchange.binding = session.id_hash
+    _accept(exchange, found)
+    exchange.binding = None if found.session is None else found.session.id_hash
     exchange.cookie_authenticated = True
 
 
 async def _by_token_cookie(exchange: Exchange, token: str) -> None:
     try:
-        exchange.caller = await exchange.use.recognition.by_access_token(token, exchange.facts)
+        _accept(exchange, await exchange.use.recognition.by_access_token(token, exchange.facts))
     except InvalidToken:
         return  # expired, most likely: its refresh cookie is still to be used, so nothing is deleted here
     exchange.binding = family_binding(exchange.caller.session_id or "")
     exchange.cookie_authenticated = True
+
+
+def _accept(exchange: Exchange, recognised: Recognised) -> None:
+    exchange.caller, exchange.account = recognised.caller, recognised.account
 
 
 def browser_binding(browser: str) -> bytes:

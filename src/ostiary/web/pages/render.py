@@ -95,6 +95,8 @@ class Pages:
             **context,
         )
         response = Response(page, 200 if problem is None else problem.status, media_type="text/html")
+        response.headers["referrer-policy"] = "same-origin"
+        response.headers["cross-origin-opener-policy"] = "same-origin"
         response.headers["content-security-policy"] = _CSP_DOCS if template == "docs.html" else _CSP
         if problem is not None:
             response.headers.update(problem_headers(problem))
