@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from ostiary.accounts import Account, AccountStore
@@ -89,19 +91,14 @@ class Recognition:
         if row is None:
             return None
         await self._sessions.touch(row, facts.at)
-        caller = Caller(
-            kind="account",
-            account_id=row.account_id,
+        caller = self._caller(
+            facts,
             method="session",
+            account_id=row.account_id,
             session_id=row.id,
             amr=tuple(row.amr.split()),
             acr=AAL1,
             authenticated_at=row.authenticated_at,
-            address=facts.address,
-            user_agent=facts.user_agent,
-            request_id=facts.request_id,
-            at=facts.at,
-            authorizer=self._authorizer,
         )
         return Recognised(caller, _account(row), row)
 
@@ -117,21 +114,42 @@ class Recognition:
         account = await self._accounts.get(claims.sub)
         if account is None or account.status != "active":
             raise InvalidToken("The account of this token is not active.")
-        caller = Caller(
-            kind="account",
-            account_id=claims.sub,
+        caller = self._caller(
+            facts,
             method="token",
+            account_id=claims.sub,
             session_id=claims.sid,
             amr=claims.amr,
             acr=claims.acr,
             authenticated_at=claims.auth_time * SECOND,
+        )
+        return Recognised(caller, account)
+
+    def _caller(
+        self,
+        facts: RequestFacts,
+        *,
+        method: Literal["session", "token"],
+        account_id: str,
+        session_id: str,
+        amr: tuple[str, ...],
+        acr: str,
+        authenticated_at: int,
+    ) -> Caller:
+        return Caller(
+            kind="account",
+            account_id=account_id,
+            method=method,
+            session_id=session_id,
+            amr=amr,
+            acr=acr,
+            authenticated_at=authenticated_at,
             address=facts.address,
             user_agent=facts.user_agent,
             request_id=facts.request_id,
             at=facts.at,
             authorizer=self._authorizer,
         )
-        return Recognised(caller, account)
 
 
 def _account(row: _SessionAndAccount) -> Account:

@@ -62,6 +62,17 @@ class SignIns:
         found += [_of_family(family, caller) for family in await self._refresh_tokens.of_account(account_id, caller.at)]
         return sorted(found, key=lambda sign_in: sign_in.created_at, reverse=True)
 
+    async def get(self, caller: Caller, sign_in_id: str, account_id: str | None = None) -> SignInRecord:
+        """One sign-in.
+
+        Raises:
+            NotFound: the account has none of that id.
+        """
+        for sign_in in await self.list(caller, account_id):
+            if sign_in.id == sign_in_id:
+                return sign_in
+        raise NotFound("There is no such sign-in.")
+
     async def end(self, caller: Caller, sign_in_id: str, account_id: str | None = None) -> None:
         """End one sign-in.
 

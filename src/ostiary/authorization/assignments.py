@@ -20,7 +20,7 @@ from ostiary.errors import InvalidRequest, NotFound
 from ostiary.permissions import ADMINISTRATOR, Permission
 
 if TYPE_CHECKING:
-    from ostiary.database import Database
+    from ostiary.database import Database, Reader
 
 _SELECT = "SELECT id, account_id, role, resource_type, resource_id, created_at FROM role_assignments"
 
@@ -106,6 +106,15 @@ class Assignments:
         )
         return [HeldRole(row.name, row.description, place(row.resource_type, row.resource_id)) for row in rows]
 
+    async def get(self, caller: Caller, account_id: str, assignment_id: str) -> Assignment:
+        """One role that the account has.
+
+        Raises:
+            NotFound: the account has no such assignment.
+        """
+        await caller.require(Permission.ASSIGNMENTS_READ)
+        return _view(await _row(self._db, account_id, assignment_id))
+
     async def assign(self, caller: Caller, account_id: str, new: AssignmentCreate) -> Assignment:
         """Give the account a role. Where it has it already, that assignment is the answer and nothing changes.
 
@@ -155,14 +164,7 @@ class Assignments:
         holdings, now = await self._authorizer.holdings(caller), self._clock()
         async with self._db.transaction() as tx:
             await lock_facts(tx)
-            row = await tx.fetch_one(
-                _Row,
-                f"{_SELECT} WHERE id = :id AND account_id = :account_id",
-                id=assignment_id,
-                account_id=account_id,
-            )
-            if row is None:
-                raise NotFound("The account has no such assignment.")
+            row = await _row(tx, account_id, assignment_id)
             require_cover(holdings, await held_by_role(tx, row.role))
             administers = row.role == ADMINISTRATOR and not row.resource_type
             if administers and await self._authorizer.is_last_administrator(tx, account_id):
@@ -170,6 +172,18 @@ class Assignments:
             await tx.execute("DELETE FROM role_assignments WHERE id = :id", id=row.id)
             where = {"resource_type": row.resource_type, "resource_id": row.resource_id}
             await record(tx, now, Event.ROLE_UNASSIGNED, caller.actor, account_id, role=row.role, **where)
+
+
+async def _row(on: Reader, account_id: str, assignment_id: str) -> _Row:
+    row = await on.fetch_one(
+        _Row,
+        f"{_SELECT} WHERE id = :id AND account_id = :account_id",
+        id=assignment_id,
+        account_id=account_id,
+    )
+    if row is None:
+        raise NotFound("The account has no such assignment.")
+    return row
 
 
 def _view(row: _Row) -> Assignment:

@@ -29,7 +29,7 @@ from ostiary.errors import Conflict, InvalidRequest, NotFound
 from ostiary.permissions import Permission
 
 if TYPE_CHECKING:
-    from ostiary.database import Database, Transaction
+    from ostiary.database import Database, Reader, Transaction
 
 _SELECT = (
     "SELECT id, account_id, permission, effect, resource_type, resource_id, expires_at, created_at FROM direct_grants"
@@ -101,6 +101,15 @@ class Grants:
             most=check_limit(limit) + 1,
         )
         return page_of(rows, limit, key=lambda row: row.id, item=_view)
+
+    async def get(self, caller: Caller, account_id: str, grant_id: str) -> Grant:
+        """One grant.
+
+        Raises:
+            NotFound: the account has no such grant.
+        """
+        await caller.require(Permission.GRANTS_READ)
+        return _view(await _row(self._db, account_id, grant_id))
 
     async def create(self, caller: Caller, account_id: str, new: GrantCreate) -> Grant:
         """Allow or deny something to the account.
@@ -192,8 +201,8 @@ class Grants:
             raise LastAdministrator
 
 
-async def _row(tx: Transaction, account_id: str, grant_id: str) -> _Row:
-    row = await tx.fetch_one(
+async def _row(on: Reader, account_id: str, grant_id: str) -> _Row:
+    row = await on.fetch_one(
         _Row,
         f"{_SELECT} WHERE id = :id AND account_id = :account_id",
         id=grant_id,

@@ -51,6 +51,13 @@ async def assign_role(exchange: Exchange) -> Response:
     return answers.json(assignment, 201)
 
 
+async def get_role(exchange: Exchange) -> Response:
+    found = await exchange.use.assignments.get(
+        exchange.caller, exchange.parameters["account_id"], exchange.parameters["assignment_id"]
+    )
+    return answers.json(found)
+
+
 async def unassign_role(exchange: Exchange) -> Response:
     await exchange.use.assignments.unassign(
         exchange.caller, exchange.parameters["account_id"], exchange.parameters["assignment_id"]
@@ -69,6 +76,13 @@ async def list_grants(exchange: Exchange) -> Response:
 async def create_grant(exchange: Exchange) -> Response:
     body: GrantCreate = exchange.body
     return answers.json(await exchange.use.grants.create(exchange.caller, exchange.parameters["account_id"], body), 201)
+
+
+async def get_grant(exchange: Exchange) -> Response:
+    found = await exchange.use.grants.get(
+        exchange.caller, exchange.parameters["account_id"], exchange.parameters["grant_id"]
+    )
+    return answers.json(found)
 
 
 async def change_grant(exchange: Exchange) -> Response:

@@ -27,6 +27,10 @@ async def list_own(exchange: Exchange) -> Response:
     return answers.json(Page(await exchange.use.sign_ins.list(exchange.caller), None))
 
 
+async def get_own(exchange: Exchange) -> Response:
+    return answers.json(await exchange.use.sign_ins.get(exchange.caller, exchange.parameters["sign_in_id"]))
+
+
 async def end_others(exchange: Exchange) -> Response:
     return answers.json(EndedAnswer(await exchange.use.sign_ins.end_all(exchange.caller)))
 
@@ -39,6 +43,13 @@ async def end_own(exchange: Exchange) -> Response:
 async def list_of_account(exchange: Exchange) -> Response:
     found = await exchange.use.sign_ins.list(exchange.caller, exchange.parameters["account_id"])
     return answers.json(Page(found, None))
+
+
+async def get_one_of_account(exchange: Exchange) -> Response:
+    found = await exchange.use.sign_ins.get(
+        exchange.caller, exchange.parameters["sign_in_id"], exchange.parameters["account_id"]
+    )
+    return answers.json(found)
 
 
 async def end_of_account(exchange: Exchange) -> Response:
