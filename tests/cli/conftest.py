@@ -76,7 +76,11 @@ class Server:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[str, str]:
         """End it by a signal; the rest of what it printed. It must end by itself, and well."""
         self.process.send_signal(number)
-        printed = self.process.communicate(timeout=20)
+        self.process.wait(20)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        # Not communicate(): it goes past the buffers, in which a line that was read may have left the next one.
+        printed = self.process.stdout.read(), self.process.stderr.read()
         assert self.process.returncode == 0, printed
         return printed
 
