@@ -50,6 +50,7 @@ class WebApplication:
         self.table = RouteTable(all_routes(use.settings, self.pages))
         issuer = use.settings.issuer
         self._origin = "/".join(issuer.split("/", 3)[:3])
+        self._base = use.settings.base_path
         self._dev = use.settings.dev
         self._host = self._origin.partition("://")[2]
         self._names = frozenset({*_LOOPBACK, _PORT.sub("", self._host)})
@@ -118,7 +119,7 @@ class WebApplication:
         self.read_headers(exchange)
         method: str = exchange.scope["method"]
         path = self._below_base(exchange.path)
-        exchange.path = exchange.base + path
+        exchange.path = self._base + path
         route, exchange.parameters = self.table.find(method, path)
         exchange.route = route
         if route.recognise:
@@ -212,7 +213,9 @@ class WebApplication:
         return host == self._host or _PORT.sub("", host.lower()) in self._names
 
     def _below_base(self, path: str) -> str:
-        base = self.use.settings.base_path
+        base = self._base
+        if not base:
+            return path
         return path[len(base) :] or "/" if path == base or path.startswith(base + "/") else path
 
     def _dress(self, exchange: Exchange, response: Response) -> None:
