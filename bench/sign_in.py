@@ -19,7 +19,7 @@ from bench.installation import PASSWORD, open_in
 from ostiary.accounts import AccountCreate
 
 TIMES = 20
-ROUNDS = 7
+ROUNDS = 15
 
 
 async def main() -> None:

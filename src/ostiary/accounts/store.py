@@ -42,7 +42,7 @@ class AccountStore:
     async def hold(self, tx: Transaction, account_id: str) -> Account | None:
         """The account with this id, which nobody else changes or deletes until the end of the transaction."""
         return await tx.fetch_one(
-            Account, f"UPDATE accounts SET id = id WHERE id = :id RETURNING {COLUMNS}", id=account_id
+            Account, f"SELECT {COLUMNS} FROM accounts WHERE id = :id /* FOR NO KEY UPDATE */", id=account_id
         )
 
     async def by_identifier(self, identifier: str) -> Account | None:

@@ -87,8 +87,8 @@ class SignIn:
         if account.status == "pending":
             self._throttle.mail(account.email_key or "", caller.at)
         async with self._db.transaction() as tx:
-            await self._still(tx, account, stored, upgraded)
-            if upgraded is not None:
+            await self._still(tx, account, stored)
+            if upgraded is not None and await self._passwords.rehash(tx, account.id, stored, upgraded):
                 await record(tx, caller.at, Event.PASSWORD_REHASHED, caller.actor_as(account.id), account.id)
             if account.status == "active":
                 return await self._completion(tx, caller, account, request.delivery)
@@ -96,7 +96,7 @@ class SignIn:
         self._letters.wake()
         return challenged
 
-    async def _still(self, tx: Transaction, account: Account, stored: str, upgraded: str | None) -> None:
+    async def _still(self, tx: Transaction, account: Account, stored: str) -> None:
         """Refuse where the account or its password has changed since they were read, a hash ago.
 
         Otherwise this sign-in would outlive the change that has just ended all others. Asked again, it sees the change.
@@ -104,7 +104,7 @@ class SignIn:
         held = await self._accounts.hold(tx, account.id)
         if held is None or held.status != account.status:
             raise Unavailable("The account was changed a moment ago; try again.", retry_after=1)
-        if not await self._passwords.rehash(tx, account.id, stored, upgraded or stored):
+        if await self._passwords.hold(tx, account.id) != stored:
             raise Unavailable("The password was changed a moment ago; try again.", retry_after=1)
 
     async def _challenge(self, tx: Transaction, caller: Caller, account: Account, delivery: Delivery) -> Challenged:

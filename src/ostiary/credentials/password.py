@@ -116,6 +116,13 @@ class Passwords:
         )
         return changed == 1
 
+    async def hold(self, tx: Transaction, account_id: str) -> str | None:
+        """The account's hash, which nobody else changes until the end of the transaction."""
+        found = await tx.fetch_value(
+            "SELECT hash FROM passwords WHERE account_id = :account_id /* FOR NO KEY UPDATE */", account_id=account_id
+        )
+        return None if found is None else str(found)
+
     async def rehash(self, tx: Transaction, account_id: str, old: str, new: str) -> bool:
         """Replace a hash by one of the same password with newer parameters, unless it has changed meanwhile."""
         return (

@@ -7,6 +7,8 @@ One text of SQL serves both, with ``:name`` parameters. To be understood by both
   bytes that both know: compare bytes with a column instead.
 - ``SUM`` of a column is a decimal number on PostgreSQL: ``CAST(SUM(x) AS BIGINT)``.
 - comparisons make ``true`` on PostgreSQL and ``1`` on SQLite, which are equal in Python.
+- ``SELECT … /* FOR NO KEY UPDATE */`` in a transaction keeps the row as it is until the end: PostgreSQL reads the
+  comment, and on SQLite a transaction has the whole database to itself.
 - name the columns; ``SELECT *`` changes under a migration.
 """
 

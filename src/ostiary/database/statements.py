@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+LOCK = "FOR NO KEY UPDATE"
+
 _QUOTED = r"""'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/"""
 _PARAMETER = re.compile(_QUOTED + r"|::|:([A-Za-z_][A-Za-z0-9_]*)", re.DOTALL)
 _TYPE = re.compile(_QUOTED + r"|\b(?P<type>BLOB|INTEGER|TEXT)\b|(?P<strict>\s*\bSTRICT\b)", re.DOTALL)
@@ -23,7 +25,7 @@ def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
         name = found[1]
         return f"${numbers.setdefault(name, len(numbers) + 1)}" if name else found[0]
 
-    text = _PARAMETER.sub(number, sql)
+    text = _PARAMETER.sub(number, sql.replace(f"/* {LOCK} */", LOCK))
     return text, tuple(numbers)
 
 

@@ -28,3 +28,8 @@ def test_a_schema_gets_64_bit_integers_and_text_ordered_by_code_point() -> None:
         'CREATE TABLE t (a BIGINT, b BYTEA, c TEXT COLLATE "C" UNIQUE, "TEXT" TEXT COLLATE "C" DEFAULT \'A TEXT\');'
         " -- BLOB"
     )
+
+
+def test_a_lock_is_a_comment_on_sqlite_and_an_order_on_postgresql() -> None:
+    sql = "SELECT name FROM thing WHERE id = :id /* FOR NO KEY UPDATE */"
+    assert numbered(sql) == ("SELECT name FROM thing WHERE id = $1 FOR NO KEY UPDATE", ("id",))
