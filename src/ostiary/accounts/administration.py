@@ -15,7 +15,7 @@ from ostiary.base.email import EmailAddress, TypedAddress, parse_email
 from ostiary.base.pages import Page, PageQuery
 from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
-from ostiary.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from ostiary.errors import Conflict, InvalidRequest, NotFound
 from ostiary.permissions import Permission
 from ostiary.sessions import Sessions
 from ostiary.tokens import RefreshTokens
@@ -79,10 +79,7 @@ class AccountAdministration:
             NotFound: there is none.
         """
         await caller.require(Permission.ACCOUNTS_READ)
-        account = await self._accounts.get(account_id)
-        if account is None:
-            raise NotFound("There is no such account.")
-        return account
+        return _existing(await self._accounts.get(account_id))
 
     async def find(self, caller: Caller, identifier: str) -> Account:
         """One account, by id, e-mail address or username.
@@ -91,10 +88,7 @@ class AccountAdministration:
             NotFound: there is none.
         """
         await caller.require(Permission.ACCOUNTS_READ)
-        account = await self._accounts.get(identifier) or await self._accounts.by_identifier(identifier)
-        if account is None:
-            raise NotFound("There is no such account.")
-        return account
+        return _existing(await self._accounts.get(identifier) or await self._accounts.by_identifier(identifier))
 
     async def create(self, caller: Caller, new: AccountCreate) -> Account:
         """Create an active account; the address counts as verified, since an administrator vouches for it.
@@ -153,7 +147,7 @@ class AccountAdministration:
             name=UNSET if change.name is UNSET else parse_name(change.name),
             status=change.status,
         )
-        await self._forbid_outranked(caller, account_id)
+        await self._authorizer.forbid_outranked(caller, account_id)
         async with self._db.transaction() as tx:
             before = await self._begin(tx, account_id)
             if update.status == "disabled":
@@ -178,28 +172,27 @@ class AccountAdministration:
             LastAdministrator: nobody else would be left to administer Ostiary.
         """
         await caller.require(Permission.ACCOUNTS_DELETE)
-        await self._forbid_outranked(caller, account_id)
+        await self._authorizer.forbid_outranked(caller, account_id)
         async with self._db.transaction() as tx:
             await self._begin(tx, account_id)
             await self._keep_an_administrator(tx, account_id)
             await self._accounts.delete(tx, account_id)
             await record(tx, caller.at, Event.ACCOUNT_DELETED, caller.actor, account_id)
 
-    async def _forbid_outranked(self, caller: Caller, account_id: str) -> None:
-        if await self._authorizer.outranked(caller, account_id):
-            raise Forbidden("This account holds permissions in Ostiary that you do not hold.")
-
     async def _begin(self, tx: Transaction, account_id: str) -> Account:
         """The account that is about to change, every other administrative change held off until the end of ``tx``."""
         await tx.bump("authorization")
-        account = await self._accounts.get_in(tx, account_id)
-        if account is None:
-            raise NotFound("There is no such account.")
-        return account
+        return _existing(await self._accounts.get_in(tx, account_id))
 
     async def _keep_an_administrator(self, tx: Transaction, account_id: str) -> None:
         if await self._authorizer.is_last_administrator(tx, account_id):
             raise LastAdministrator
+
+
+def _existing(account: Account | None) -> Account:
+    if account is None:
+        raise NotFound("There is no such account.")
+    return account
 
 
 def _address(text: str | None) -> EmailAddress | None:

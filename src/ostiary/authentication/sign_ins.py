@@ -12,7 +12,7 @@ from ostiary.authentication.outcome import AAL1, SignedIn
 from ostiary.authorization import Authorizer, Caller
 from ostiary.base.clock import Timestamp, rfc3339
 from ostiary.database import Database, Transaction
-from ostiary.errors import Forbidden, InvalidToken, NotFound
+from ostiary.errors import InvalidToken, NotFound
 from ostiary.permissions import Permission
 from ostiary.sessions import Session, Sessions
 from ostiary.tokens import AccessTokens, RefreshFamily, RefreshTokens
@@ -151,8 +151,8 @@ class SignIns:
         await caller.require(permission)
         if await self._accounts.get(account_id) is None:
             raise NotFound("There is no such account.")
-        if permission is Permission.SESSIONS_DELETE and await self._authorizer.outranked(caller, account_id):
-            raise Forbidden("This account holds permissions in Ostiary that you do not hold.")
+        if permission is Permission.SESSIONS_DELETE:
+            await self._authorizer.forbid_outranked(caller, account_id)
         return account_id
 
     async def _end(self, tx: Transaction, caller: Caller, account_id: str, sign_in_id: str) -> None:

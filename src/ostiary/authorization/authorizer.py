@@ -17,7 +17,7 @@ from ostiary.authorization.facts import Facts, Policy
 from ostiary.authorization.model import Request, Resource
 from ostiary.authorization.store import load_policy, load_subject
 from ostiary.base.clock import Clock
-from ostiary.errors import Unavailable
+from ostiary.errors import Forbidden, Unavailable
 
 if TYPE_CHECKING:
     from ostiary.authorization.caller import Caller
@@ -80,6 +80,15 @@ class Authorizer:
         if caller.kind == "operator":
             return EVERYTHING
         return holdings_everywhere(await self.facts(caller.require_account()), self._clock(), caller.scopes)
+
+    async def forbid_outranked(self, caller: Caller, account_id: str) -> None:
+        """Refuse a caller to whom the account is not theirs to touch.
+
+        Raises:
+            Forbidden: :meth:`outranked`.
+        """
+        if await self.outranked(caller, account_id):
+            raise Forbidden("This account holds permissions in Ostiary that you do not hold.")
 
     async def is_last_administrator(self, tx: Transaction, account_id: str) -> bool:
         """See :func:`ostiary.authorization.administrators.is_last_administrator`; call ``tx.bump`` before."""

@@ -27,7 +27,6 @@ class AccessClaims(msgspec.Struct, frozen=True):
     auth_time: int
     amr: tuple[str, ...]
     acr: str
-    scope: str = ""
 
 
 class AccessTokens:

@@ -8,7 +8,6 @@ import msgspec
 from starlette.responses import Response
 
 _encode = msgspec.json.Encoder().encode
-NO_STORE = "no-store"
 
 
 class _Encoded(Response):

@@ -9,6 +9,7 @@ from starlette.types import Scope
 from ostiary.accounts import Account
 from ostiary.authentication import RequestFacts
 from ostiary.authorization import Caller
+from ostiary.errors import Unauthenticated
 from ostiary.web.cookies import Cookies
 from ostiary.web.csrf import CsrfTokens
 from ostiary.web.route import Route
@@ -86,6 +87,16 @@ class Exchange:
         if self.route is not None:
             return self.route.page
         return "text/html" in self.headers.get("accept", "")
+
+    def own_account(self) -> Account:
+        """The caller's account, which recognising the caller has read.
+
+        Raises:
+            Unauthenticated: nobody is signed in.
+        """
+        if self.account is None:
+            raise Unauthenticated
+        return self.account
 
     def csrf_token(self) -> str | None:
         """A form token for this session or browser; None where none is needed."""

@@ -19,7 +19,7 @@ from ostiary.authentication import (
     VerificationRequest,
 )
 from ostiary.base.clock import Timestamp, rfc3339
-from ostiary.errors import AmbiguousCredentials, InvalidRequest, InvalidToken, Unauthenticated
+from ostiary.errors import AmbiguousCredentials, InvalidRequest, InvalidToken
 from ostiary.web import answers
 from ostiary.web.csrf import HEADER
 from ostiary.web.delivery import deliver, forget
@@ -133,9 +133,7 @@ async def logout(exchange: Exchange) -> Response:
 
 
 async def me(exchange: Exchange) -> Response:
-    if exchange.account is None:
-        raise Unauthenticated
-    return answers.json(_me(exchange, exchange.account))
+    return answers.json(_me(exchange, exchange.own_account()))
 
 
 async def change_me(exchange: Exchange) -> Response:

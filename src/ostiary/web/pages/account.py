@@ -75,7 +75,7 @@ class AccountPages:
         return self._pages.go(exchange, "/account", "others_ended")
 
     async def _account(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
-        account = await exchange.use.profiles.read(exchange.caller)
+        account = exchange.own_account()
         sign_ins = await exchange.use.sign_ins.list(exchange.caller)
         changed_at = await exchange.use.passwords.changed_at(account.id)
         return self._pages.render(
@@ -94,14 +94,14 @@ class AccountPages:
         )
 
     async def _password(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
-        account = await exchange.use.profiles.read(exchange.caller)
+        account = exchange.own_account()
         rules = exchange.use.passwords.rules
         return self._pages.render(
             exchange, "account_password.html", account=account, problem=problem, password_rules=rules
         )
 
     async def _email(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
-        account = await exchange.use.profiles.read(exchange.caller)
+        account = exchange.own_account()
         return self._pages.render(exchange, "account_email.html", account=account, problem=problem)
 
 

@@ -87,7 +87,7 @@ class SignInPages:
     async def verify(self, exchange: Exchange) -> Response:
         token = _query(exchange, "token")
         if not token:
-            return await self._code(exchange)
+            return await self._verify(exchange)
         flow_token, _ = _flow(exchange)
         step = await exchange.use.verification.link_state(token, flow_token, exchange.caller.at)
         return await self._verify(exchange, step, token)
@@ -100,10 +100,9 @@ class SignInPages:
             outcome = await exchange.use.verification(exchange.caller, request)
         except OstiaryError as problem:
             return await self._not_verified(exchange, form, problem)
-        if isinstance(outcome, Account):
-            exchange.set_cookies.append(exchange.jar.flow.delete())
-            return self._pages.go(exchange, "/account", "email_changed")
         exchange.set_cookies.append(exchange.jar.flow.delete())
+        if isinstance(outcome, Account):
+            return self._pages.go(exchange, "/account", "email_changed")
         return self._signed_in(exchange, outcome, following, "verified")
 
     async def resend(self, exchange: Exchange) -> Response:
@@ -151,26 +150,26 @@ class SignInPages:
             password_rules=exchange.use.passwords.rules,
         )
 
-    async def _code(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
-        flow_token, _ = _flow(exchange)
-        if flow_token is None or await exchange.use.verification.waiting(flow_token, exchange.caller.at) is None:
-            return await self._verify(exchange, "invalid", problem=problem)
-        return await self._verify(exchange, "code", problem=problem)
-
     async def _not_verified(self, exchange: Exchange, form: VerifyForm, problem: OstiaryError) -> Response:
         if form.token is None:
-            return await self._code(exchange, problem)
+            return await self._verify(exchange, problem=problem)
         flow_token, _ = _flow(exchange)
         step = await exchange.use.verification.link_state(form.token, flow_token, exchange.caller.at)
         return await self._verify(exchange, step, form.token, problem)
 
     async def _verify(
-        self, exchange: Exchange, step: str, token: str | None = None, problem: OstiaryError | None = None
+        self,
+        exchange: Exchange,
+        step: str | None = None,
+        token: str | None = None,
+        problem: OstiaryError | None = None,
     ) -> Response:
+        """The page at ``step``; without one, where to type the code, if this browser's flow still waits for it."""
         flow_token, _ = _flow(exchange)
         waiting = None
         if flow_token is not None:
             waiting = await exchange.use.verification.waiting(flow_token, exchange.caller.at)
+        step = step or ("code" if waiting else "invalid")
         if step == "invalid" and problem is None:
             problem = InvalidChallenge()
         return self._pages.render(
