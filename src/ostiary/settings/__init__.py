@@ -10,10 +10,13 @@ from ostiary.settings.development import dev_settings
 from ostiary.settings.forms import Network, Rate, Secret
 from ostiary.settings.load import load, production_faults
 from ostiary.settings.model import (
+    CookieSettings,
     DatabaseSettings,
+    GeoSettings,
     LimitSettings,
     MailSettings,
     PasswordSettings,
+    RedisSettings,
     RegistrationSettings,
     ServerSettings,
     SessionSettings,
@@ -23,12 +26,15 @@ from ostiary.settings.model import (
 from ostiary.settings.reference import reference, shown
 
 __all__ = [
+    "CookieSettings",
     "DatabaseSettings",
+    "GeoSettings",
     "LimitSettings",
     "MailSettings",
     "Network",
     "PasswordSettings",
     "Rate",
+    "RedisSettings",
     "RegistrationSettings",
     "Secret",
     "ServerSettings",

@@ -116,6 +116,24 @@ def _read_database_url(raw: str) -> str:
     return raw if re.match(r"sqlite:///.|postgresql://.", raw) else _refuse()
 
 
+def _read_redis_url(raw: str) -> str:
+    return raw if re.match(r"(rediss?|rediss?\+sentinel|rediss?\+cluster)://[^/]", raw) else _refuse()
+
+
+def _read_cookie_name(raw: str) -> str:
+    return raw if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", raw) else _refuse()  # RFC 9110 section 5.6.2
+
+
+def _read_cookie_domain(raw: str) -> str:
+    label = r"[0-9a-z]([0-9a-z-]{0,61}[0-9a-z])?"
+    domain = raw.lower().removeprefix(".")  # RFC 6265 section 5.2.3
+    return domain if re.fullmatch(rf"({label}\.)*{label}", domain) else _refuse()
+
+
+def _read_cookie_path(raw: str) -> str:
+    return raw if re.fullmatch(r"/[!-:<-~]*", raw) else _refuse()
+
+
 def masked_url(url: str) -> str:
     """``url`` without the password in it, if it holds one."""
     return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:********@", url)
@@ -145,3 +163,13 @@ DATABASE_URL = Form(
     masked_url,
     secret=True,
 )
+REDIS_URL = Form(
+    _read_redis_url,
+    "`redis://host:6379/0`, `redis+sentinel://host:26379,host:26379/master/0` or "
+    "`redis+cluster://host:6379,host:6379`; with TLS `rediss` instead of `redis`",
+    masked_url,
+    secret=True,
+)
+COOKIE_NAME = Form(_read_cookie_name, "letters, digits and `_`, up to 64 characters")
+COOKIE_DOMAIN = Form(_read_cookie_domain, "the name of a domain")
+COOKIE_PATH = Form(_read_cookie_path, "a path that begins with a slash")

@@ -160,6 +160,12 @@ def _checks(settings: Settings) -> list[_Check]:
         ),
         ("sessions.idle", sessions.idle > sessions.absolute, "is longer than sessions.absolute"),
         (
+            "sessions.remember_idle",
+            sessions.remember_idle > sessions.remember_absolute,
+            "is longer than sessions.remember_absolute",
+        ),
+        ("redis.url", sessions.store == "redis" and not settings.redis.url, 'is needed with sessions.store = "redis"'),
+        (
             "tokens.refresh_idle",
             tokens.refresh_idle > tokens.refresh_absolute,
             "is longer than tokens.refresh_absolute",

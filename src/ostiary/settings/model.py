@@ -10,6 +10,9 @@ import msgspec
 
 from ostiary.settings.forms import (
     ADDRESS,
+    COOKIE_DOMAIN,
+    COOKIE_NAME,
+    COOKIE_PATH,
     DATABASE_URL,
     DURATION,
     ISSUER,
@@ -17,6 +20,7 @@ from ostiary.settings.forms import (
     NETWORKS,
     PATH,
     RATE,
+    REDIS_URL,
     SECRET,
     Form,
     Network,
@@ -24,6 +28,9 @@ from ostiary.settings.forms import (
     Secret,
     masked_url,
 )
+
+_LONGEST_COOKIE = 400 * 86_400
+"""Browsers keep no cookie for longer (RFC 6265bis section 5.5), in seconds."""
 
 
 def setting(description: str, form: Form | None = None, **limits: Any) -> msgspec.Meta:
@@ -92,11 +99,83 @@ class PasswordSettings(msgspec.Struct, frozen=True):
     ] = 32
 
 
+class RedisSettings(msgspec.Struct, frozen=True):
+    """Redis, for what many processes share and nobody needs to keep for good."""
+
+    url: Annotated[str | None, setting("The Redis.", REDIS_URL)] = None
+    prefix: Annotated[str, setting("Begins every key of this Ostiary there.", min_length=1, max_length=64)] = "ost:"
+
+    def __repr__(self) -> str:
+        return f"RedisSettings(url={self.url and masked_url(self.url)!r}, prefix={self.prefix!r})"
+
+
 class SessionSettings(msgspec.Struct, frozen=True):
     """Browser sessions."""
 
+    store: Annotated[
+        Literal["database", "redis"],
+        setting(
+            "Where new sessions are kept. Those of the other store stay good; `ostiary sessions migrate` moves them."
+        ),
+    ] = "database"
     idle: Annotated[int, setting("Ends a session that was not used for so long.", DURATION, ge=300)] = 7 * 86_400
-    absolute: Annotated[int, setting("Ends a session so long after sign-in.", DURATION, ge=300)] = 30 * 86_400
+    absolute: Annotated[int, setting("Ends a session so long after sign-in.", DURATION, ge=300, le=_LONGEST_COOKIE)] = (
+        30 * 86_400
+    )
+    remember_idle: Annotated[int, setting('The same as `idle`, for who chose "remember me".', DURATION, ge=300)] = (
+        30 * 86_400
+    )
+    remember_absolute: Annotated[
+        int, setting('The same as `absolute`, for who chose "remember me".', DURATION, ge=300, le=_LONGEST_COOKIE)
+    ] = 180 * 86_400
+    anonymous_idle: Annotated[
+        int,
+        setting("Ends a session that nobody has signed in to, and that was not used for so long.", DURATION, ge=300),
+    ] = 86_400
+    binding: Annotated[
+        Literal["off", "step_up", "end"],
+        setting(
+            "What happens to a session that comes from another device: `step_up` asks for the password again, "
+            "`end` ends it, and does so for another network too."
+        ),
+    ] = "step_up"
+    device_bound: Annotated[
+        bool, setting("Offers browsers to bind sessions to a key that cannot be copied (DBSC); needs https.")
+    ] = True
+    max_per_account: Annotated[
+        int, setting("Sessions that one account may have at once; 0 is no limit.", ge=0, le=1000)
+    ] = 0
+    on_limit: Annotated[Literal["end_oldest", "refuse"], setting("What a sign-in beyond `max_per_account` does.")] = (
+        "end_oldest"
+    )
+
+
+class CookieSettings(msgspec.Struct, frozen=True):
+    """The cookies that browsers are given. What a browser would not take is refused at start."""
+
+    name: Annotated[str, setting("Begins the name of every cookie, after the prefix.", COOKIE_NAME)] = "ostiary"
+    prefix: Annotated[
+        Literal["auto", "__Host-", "__Secure-", "none"],
+        setting("`auto` is `__Host-` where Domain, Path and Secure allow it, else `__Secure-`, else none."),
+    ] = "auto"
+    domain: Annotated[
+        str | None, setting("Sends the cookies to this domain and every host below it.", COOKIE_DOMAIN)
+    ] = None
+    path: Annotated[str, setting("Sends the cookies below this path only.", COOKIE_PATH)] = "/"
+    secure: Annotated[
+        Literal["auto", "always", "never"],
+        setting("Sends them over https only; `auto` is so where the issuer is https."),
+    ] = "auto"
+    same_site: Annotated[
+        Literal["lax", "strict", "none"], setting("Whether they go along with requests that other sites cause.")
+    ] = "lax"
+    partitioned: Annotated[bool, setting("Keeps a jar of its own for each site that embeds this one (CHIPS).")] = False
+
+
+class GeoSettings(msgspec.Struct, frozen=True):
+    """Places beside network addresses, for people to recognise their own sessions by."""
+
+    database: Annotated[Path | None, setting("A GeoIP database of cities or countries (`.mmdb`).", PATH)] = None
 
 
 class TokenSettings(msgspec.Struct, frozen=True):
@@ -138,6 +217,12 @@ class LimitSettings(msgspec.Struct, frozen=True):
     register_address: Annotated[Rate, setting("Registrations from one network address.", RATE)] = Rate(20, 3600)
     verify_address: Annotated[Rate, setting("Codes and links tried from one network address.", RATE)] = Rate(30, 600)
     mail_account: Annotated[Rate, setting("Mails to one account that somebody else may cause.", RATE)] = Rate(5, 3600)
+    step_up_address: Annotated[Rate, setting("Proofs of a session again from one network address.", RATE)] = Rate(
+        30, 60
+    )
+    anonymous_session_address: Annotated[
+        Rate, setting("New sessions without a sign-in from one network address.", RATE)
+    ] = Rate(60, 600)
     anonymous_address: Annotated[
         Rate, setting("Requests without a valid credential from one network address.", RATE)
     ] = Rate(600, 60)
@@ -166,9 +251,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_key_file: Annotated[Path | None, setting("A file that holds `master_key` instead.", PATH)] = None
     server: ServerSettings = ServerSettings()
     database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
     mail: MailSettings = MailSettings()
     passwords: PasswordSettings = PasswordSettings()
     sessions: SessionSettings = SessionSettings()
+    cookies: CookieSettings = CookieSettings()
+    geo: GeoSettings = GeoSettings()
     tokens: TokenSettings = TokenSettings()
     registration: RegistrationSettings = RegistrationSettings()
     limits: LimitSettings = LimitSettings()
