@@ -1,8 +1,9 @@
 """Signed tokens: JWS compact serialization (RFC 7515) holding claims (JWT, RFC 7519; practices of RFC 8725).
 
 The key is found by ``kid`` among the keys given and decides the algorithm; the header only has to agree. Nothing else
-in a header (``jwk``, ``jku``, ``x5c``) is ever used, and anything critical is refused. ``joserfc`` has the keys and the
-algorithms; the envelope is opened here, see ``docs/decisions/0002-jose.md``.
+in a header (``jwk``, ``jku``, ``x5c``) is ever used, but for the ``jwk`` of a proof of possession, see
+:func:`verify_proof`; and anything critical is refused. ``joserfc`` has the keys and the algorithms; the envelope is
+opened here, see ``docs/decisions/0002-jose.md``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 
 from ostiary.base import strict_json
 from ostiary.base.clock import SECOND
-from ostiary.crypto.keys import Key
+from ostiary.crypto.keys import PRIVATE_MEMBERS, Key
 from ostiary.errors import InvalidRequest, InvalidToken
 
 MAX_TOKEN = 16 * 1024
@@ -59,6 +60,35 @@ def verify(
     return Verifier(keys).verify(
         token, typ=typ, issuer=issuer, audience=audience, now=now, leeway=leeway, required=required
     )
+
+
+def verify_proof(
+    token: str, *, typ: str, algorithms: Collection[str], key: Key | None = None
+) -> tuple[Key, dict[str, Any]]:
+    """The key and the claims of a proof of possession: a token that shows that its maker holds a private key.
+
+    Without ``key`` it is verified by the public key that it carries in ``jwk`` (RFC 7515, section 4.1.3). Anybody can
+    make one with a key of their own, so it says nothing about who they are: the claims have to answer a challenge of
+    ours, and whoever calls this has to check that.
+
+    Args:
+        typ: the media type it must have, without ``application/``, in lower case.
+        algorithms: those that it may be signed with.
+        key: the one that its maker is known to hold; what the token carries is then not looked at.
+
+    Raises:
+        InvalidToken: a check failed; ``detail`` says which.
+    """
+    message, segment, payload, signature = _split(_octets(token))
+    header = _decode_header(segment)
+    if _type_of(header) != typ:
+        raise InvalidToken("The token is of another type.")
+    key = key or _carried_key(header)
+    if key.algorithm not in algorithms or header.get("alg") != key.algorithm:
+        raise InvalidToken("The algorithm of the token is not that of its key.")
+    if not key.verify(message, _decode(signature)):
+        raise InvalidToken("The signature of the token is wrong.")
+    return key, _decode_json(_decode(payload))
 
 
 class Verifier:
@@ -107,12 +137,7 @@ class Verifier:
 
     def _open(self, token: str) -> tuple[str, bytes]:
         """The type and the payload of ``token``, whose signature is right."""
-        if len(token) > MAX_TOKEN:
-            raise InvalidToken("The token is too large.")
-        try:
-            octets = token.encode("ascii")
-        except UnicodeEncodeError:
-            raise InvalidToken(_MALFORMED) from None
+        octets = _octets(token)
         digest = sha256(octets).digest()
         remembered = self._remembered.get(digest)
         if remembered is None:
@@ -125,10 +150,7 @@ class Verifier:
         return remembered
 
     def _check_signature(self, token: bytes) -> tuple[str, bytes]:
-        message, _, signature = token.rpartition(b".")
-        header, dot, payload = message.partition(b".")
-        if not dot or b"." in payload:
-            raise InvalidToken(_MALFORMED)
+        message, header, payload, signature = _split(token)
         known = self._headers.get(header)
         key, typ = known or self._read_header(header)
         if not key.verify(message, _decode(signature)):
@@ -138,20 +160,60 @@ class Verifier:
         return typ, _decode(payload)
 
     def _read_header(self, segment: bytes) -> tuple[Key, str]:
-        if len(segment) > MAX_HEADER:
-            raise InvalidToken("The header of the token is too large.")
-        header = _decode_json(_decode(segment))
-        algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
-        if "crit" in header or "b64" in header:
-            raise InvalidToken("The token has critical header parameters, and none is understood here.")
+        header = _decode_header(segment)
+        kid = header.get("kid")
         key = self._keys.get(kid) if isinstance(kid, str) else None
         if key is None:
             raise InvalidToken("The token does not name a key that is known here.")
-        if algorithm != key.algorithm:
+        if header.get("alg") != key.algorithm:
             raise InvalidToken("The algorithm of the token is not that of its key.")
-        if not isinstance(typ, str):
-            raise InvalidToken("The token is of another type.")
-        return key, typ.lower().removeprefix("application/")
+        return key, _type_of(header)
+
+
+def _octets(token: str) -> bytes:
+    if len(token) > MAX_TOKEN:
+        raise InvalidToken("The token is too large.")
+    try:
+        return token.encode("ascii")
+    except UnicodeEncodeError:
+        raise InvalidToken(_MALFORMED) from None
+
+
+def _split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """What is signed, its two segments, and the signature."""
+    message, _, signature = token.rpartition(b".")
+    header, dot, payload = message.partition(b".")
+    if not dot or b"." in payload:
+        raise InvalidToken(_MALFORMED)
+    return message, header, payload, signature
+
+
+def _decode_header(segment: bytes) -> dict[str, Any]:
+    if len(segment) > MAX_HEADER:
+        raise InvalidToken("The header of the token is too large.")
+    header = _decode_json(_decode(segment))
+    if "crit" in header or "b64" in header:
+        raise InvalidToken("The token has critical header parameters, and none is understood here.")
+    return header
+
+
+def _type_of(header: dict[str, Any]) -> str:
+    typ = header.get("typ")
+    if not isinstance(typ, str):
+        raise InvalidToken("The token is of another type.")
+    return typ.lower().removeprefix("application/")
+
+
+def _carried_key(header: dict[str, Any]) -> Key:
+    jwk = header.get("jwk")
+    if not isinstance(jwk, dict):
+        raise InvalidToken("The token does not carry the key that signed it.")
+    if not PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise InvalidToken("The token carries a private key, which is one no longer.")
+    try:
+        return Key.from_jwk(jwk)
+    except InvalidRequest:
+        raise InvalidToken("The token carries a key that cannot be used here.") from None
 
 
 def _check_form(claims: dict[str, Any], required: Collection[str]) -> None:

@@ -18,6 +18,8 @@ from ostiary.errors import InvalidRequest
 
 _PUBLIC_MEMBERS = {"ES256": ("kty", "crv", "x", "y"), "RS256": ("kty", "n", "e"), "EdDSA": ("kty", "crv", "x")}
 _ALGORITHM_OF = {("EC", "P-256"): "ES256", ("RSA", None): "RS256", ("OKP", "Ed25519"): "EdDSA"}
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""What a public JWK never has (RFC 7518, section 6)."""
 _KEY_TYPE: dict[str, type[ECKey] | type[RSAKey] | type[OKPKey]] = {"ES256": ECKey, "RS256": RSAKey, "EdDSA": OKPKey}
 _RSA_BITS = range(2048, 8193)
 _MIN_SECRET = 32
@@ -103,6 +105,11 @@ class Key:
         if isinstance(self._key, OctKey):
             raise ValueError("a symmetric key has no PKCS #8 form")
         return self._key.as_der(private=True)
+
+    def required_members(self) -> dict[str, str]:
+        """The members of the public JWK that make the key, in the order of a thumbprint (RFC 7638, section 3.2)."""
+        jwk = self.public_jwk()
+        return {name: jwk[name] for name in sorted(_PUBLIC_MEMBERS[self.algorithm])}
 
     def public_jwk(self) -> dict[str, str]:
         """The public JWK with ``kid``, ``alg`` and ``use``. Raises ValueError for a symmetric key."""
