@@ -21,6 +21,8 @@ from ostiary.errors import CsrfRejected
 HEADER = "x-csrf-token"
 FIELD = "csrf_token"
 _SIZE = 16
+TOKEN = r"[A-Za-z0-9_-]{43}"
+"""What a token looks like: base64url of a mask and the masked hash, of ``_SIZE`` bytes each."""
 
 
 class CsrfTokens:
@@ -58,6 +60,11 @@ class CsrfTokens:
         return hmac.digest(self._key, binding, hashlib.sha256)[:_SIZE]
 
 
+def session_binding(session_id: str) -> bytes:
+    """What form tokens of a session are tied to: its public id, so that a form outlives a change of the secret."""
+    return f"session:{session_id}".encode()
+
+
 def check_origin(headers: Mapping[str, str], origin: str) -> None:
     """Refuse an unsafe request that a browser sent from a page of another origin.
 
@@ -79,6 +86,18 @@ def check_origin(headers: Mapping[str, str], origin: str) -> None:
         ours = True  # not a browser; a cookie that comes along still needs the token
     if not ours:
         raise CsrfRejected("The request was sent from a page of another site.")
+
+
+def check_handshake(headers: Mapping[str, str], origin: str) -> None:
+    """Refuse a WebSocket that a page of another origin opens with the cookies of this one (RFC 6455 section 10.2).
+
+    No form token can come along with the handshake, so the browser has to say whose page it is; every browser does.
+
+    Raises:
+        CsrfRejected: the page is not ours, or not named.
+    """
+    if headers.get("origin") != origin:
+        raise CsrfRejected("The WebSocket was not opened by a page of this site.")
 
 
 def _xor(left: bytes, right: bytes) -> bytes:
