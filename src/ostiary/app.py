@@ -9,7 +9,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ostiary.accounts import AccountAdministration, AccountStore, Profiles
+from ostiary.accounts import Account, AccountAdministration, AccountStore, Profiles
 from ostiary.audit import SYSTEM, Event, record
 from ostiary.authentication import (
     EmailChange,
@@ -20,6 +20,7 @@ from ostiary.authentication import (
     Registration,
     SignIn,
     SignIns,
+    StepUp,
     Verification,
 )
 from ostiary.authentication.completion import Completion
@@ -28,12 +29,13 @@ from ostiary.authentication.password_confirmation import PasswordConfirmation
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen, Caller, Grants, Roles
 from ostiary.base.clock import MINUTE, SECOND, Clock, system_clock
+from ostiary.base.gcra import Limiter
 from ostiary.credentials import Passwords
 from ostiary.crypto import KeyRing, PasswordHasher, Sealer, Unsealable, derive_key, parse_master_key
 from ostiary.database import Database, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError
 from ostiary.notify import FailedMail, Mailer
-from ostiary.sessions import SessionDataStore, Sessions
+from ostiary.sessions import SessionDataStore, Sessions, SqlSessions
 from ostiary.settings import Settings
 from ostiary.tokens import AccessTokens, RefreshTokens, SigningKeys
 from ostiary.web.use_cases import UseCases
@@ -208,12 +210,13 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
     accounts = AccountStore(db)
     profiles = Profiles(db, accounts)
     passwords = Passwords(db, hasher, settings.passwords)
-    sessions = Sessions(db, settings.sessions)
+    sessions = Sessions(db, [SqlSessions(db, Account.__struct_fields__)], settings.sessions)
     access_tokens = AccessTokens(keys, settings.issuer, settings.tokens, clock)
     refresh_tokens = RefreshTokens(db, settings.tokens)
     flows = Flows(db, settings.registration)
     letters = Letters(mailer, settings)
     throttle = Throttle(settings.limits)
+    new_sessions = settings.limits.anonymous_session_address
     confirm = PasswordConfirmation(db, passwords, throttle)
     completion = Completion(sessions, access_tokens, refresh_tokens)
     use = UseCases(
@@ -240,8 +243,10 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         password_change=PasswordChange(db, profiles, passwords, sessions, refresh_tokens, flows, letters, confirm),
         email_change=EmailChange(db, accounts, profiles, flows, letters, throttle, confirm),
         first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),
-        recognition=Recognition(db, accounts, sessions, access_tokens, authorizer),
-        session_data=SessionDataStore(db),
+        step_up=StepUp(db, sessions, confirm),
+        recognition=Recognition(db, accounts, sessions, access_tokens, authorizer, settings.sessions),
+        sessions=sessions,
+        session_data=SessionDataStore(sessions, Limiter(new_sessions.count, new_sessions.seconds)),
     )
     sweepers = Sweepers(db, accounts, sessions, refresh_tokens, flows, settings.registration.pending_ttl)
     return cls(use, derive_key(master_key, "csrf"), sweepers)

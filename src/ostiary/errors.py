@@ -86,6 +86,12 @@ class Unauthenticated(OstiaryError):
     remedy = "Sign in, and send the session cookie or the access token with the request."
 
 
+class StepUpRequired(Unauthenticated):
+    code = "step_up_required"
+    title = "Confirm that it is you to continue."
+    remedy = "The session came from another device than before: `POST /api/auth/step-up` with the password, or sign in."
+
+
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
     title = "The name or the password is not right."
@@ -142,6 +148,12 @@ class UsernameTaken(Conflict):
     code = "username_taken"
     title = "This username is taken."
     remedy = "Choose another username."
+
+
+class TooManySessions(Conflict):
+    code = "too_many_sessions"
+    title = "This account is signed in at as many places as it may be."
+    remedy = "Sign out at another place first; the list of sessions there shows them all."
 
 
 class PreconditionFailed(OstiaryError):

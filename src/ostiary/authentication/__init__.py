@@ -7,12 +7,13 @@ Owns the table ``flows`` and the order of steps; each step is a use case of its 
 from ostiary.authentication.email_change import EmailChange, EmailChangeRequest
 from ostiary.authentication.first_administrator import FirstAdministrator, FirstAdministratorRequest
 from ostiary.authentication.flow import Flows
-from ostiary.authentication.outcome import Challenged, Delivery, SignedIn
+from ostiary.authentication.outcome import Challenged, Delivery, Renewed, SignedIn
 from ostiary.authentication.password_change import PasswordChange, PasswordChangeRequest
 from ostiary.authentication.recognition import Recognition, RequestFacts
 from ostiary.authentication.registration import Registration, RegistrationRequest
 from ostiary.authentication.sign_in import SignIn, SignInRequest
 from ostiary.authentication.sign_ins import SignInRecord, SignIns
+from ostiary.authentication.step_up import StepUp, StepUpRequest
 from ostiary.authentication.verification import Verification, VerificationRequest
 
 __all__ = [
@@ -28,12 +29,15 @@ __all__ = [
     "Recognition",
     "Registration",
     "RegistrationRequest",
+    "Renewed",
     "RequestFacts",
     "SignIn",
     "SignInRecord",
     "SignInRequest",
     "SignIns",
     "SignedIn",
+    "StepUp",
+    "StepUpRequest",
     "Verification",
     "VerificationRequest",
 ]

@@ -7,7 +7,7 @@ from ostiary.audit import Event, record
 from ostiary.authentication.outcome import AAL1, PASSWORD_AMR, Delivery, SignedIn
 from ostiary.authorization import Caller
 from ostiary.database import Transaction
-from ostiary.sessions import Sessions
+from ostiary.sessions import Place, Session, Sessions
 from ostiary.tokens import AccessTokens, RefreshTokens
 
 
@@ -23,22 +23,29 @@ class Completion:
         """Read what the sign-in needs beforehand: inside the transaction nothing else may be waited for."""
         await self._access_tokens.ready()
 
-    async def __call__(self, tx: Transaction, caller: Caller, account: Account, delivery: Delivery) -> SignedIn:
-        """Begin a session, or a family of tokens, for an account that has just proved itself."""
+    async def __call__(
+        self, tx: Transaction, caller: Caller, account: Account, delivery: Delivery, *, remember: bool = False
+    ) -> SignedIn:
+        """Begin a session, or a family of tokens, for an account that has just proved itself.
+
+        Raises:
+            TooManySessions: the account is signed in at as many places as it may be.
+        """
         actor = caller.actor_as(account.id)
-        await self._end_previous(tx, caller, account)
         if delivery == "cookie":
             token, session = await self._sessions.begin(
                 tx,
                 caller.at,
                 account_id=account.id,
                 amr=PASSWORD_AMR,
-                authenticated_at=caller.at,
-                address=caller.address,
-                user_agent=caller.user_agent,
+                acr=AAL1,
+                place=Place(caller.address, caller.user_agent),
+                remember=remember,
             )
+            await self._end_previous(tx, caller, account, session)
             signed_in = SignedIn(account, delivery, session.id, session=session, session_token=token)
         else:
+            await self._end_previous(tx, caller, account, None)
             refreshed = await self._refresh_tokens.begin(
                 tx,
                 caller.at,
@@ -64,9 +71,14 @@ class Completion:
         await record(tx, caller.at, Event.SIGN_IN_SUCCEEDED, actor, account.id, **facts)
         return signed_in
 
-    async def _end_previous(self, tx: Transaction, caller: Caller, account: Account) -> None:
-        """The browser's session before this sign-in ends with it: nothing else would ever end it."""
-        if caller.method != "session" or caller.account_id is None or caller.session_id is None:
+    async def _end_previous(self, tx: Transaction, caller: Caller, account: Account, after: Session | None) -> None:
+        """The browser's session before this sign-in ends with it: nothing else would ever end it.
+
+        What it held goes on in the new one, unless it was another account's.
+        """
+        if caller.method != "session" or caller.session_id is None:
             return
-        if await self._sessions.end(tx, caller.account_id, caller.session_id):
+        if after is not None and caller.account_id in (None, account.id):
+            await self._sessions.carry_data(tx, caller.session_id, after)
+        if await self._sessions.end(tx, caller.session_id, caller.account_id, caller.at) and caller.account_id:
             await record(tx, caller.at, Event.SESSION_ENDED, caller.actor, caller.account_id, session=caller.session_id)

@@ -18,6 +18,16 @@ AAL1 = "aal1"
 """One factor, in the sense of NIST SP 800-63B-4 section 2.1."""
 
 
+class Renewed(msgspec.Struct, frozen=True):
+    """A session behind a new secret."""
+
+    token: str
+    session: Session
+
+    def __repr__(self) -> str:
+        return f"Renewed({self.session.id})"
+
+
 class SignedIn(msgspec.Struct, frozen=True):
     """Somebody has proved who they are.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.accounts import Account, Profiles
+from ostiary.accounts import Profiles
 from ostiary.audit import Event, record
 from ostiary.authentication.flow import Flows
 from ostiary.authentication.letters import Letters
+from ostiary.authentication.outcome import AAL1, PASSWORD_AMR, Renewed
 from ostiary.authentication.password_confirmation import PasswordConfirmation
 from ostiary.authorization import Caller
 from ostiary.credentials import Passwords, PasswordText
@@ -48,8 +49,11 @@ class PasswordChange:
         self._letters = letters
         self._confirm = confirm
 
-    async def __call__(self, caller: Caller, request: PasswordChangeRequest) -> Account:
+    async def __call__(self, caller: Caller, request: PasswordChangeRequest) -> Renewed | None:
         """Replace the password.
+
+        Returns:
+            The caller's session behind a new secret; None for who came with a token.
 
         Raises:
             InvalidCredentials: the current password is not right, or not current any more.
@@ -61,12 +65,20 @@ class PasswordChange:
         stored = await self._confirm(caller, request.current_password, "current_password")
         phc = await self._passwords.new(request.new_password, [account.email, account.username, account.name])
         async with self._db.transaction() as tx:
+            # The account before its password, like everybody: so that none of two waits for the other.
+            await self._sessions.end_all(tx, account.id, keep=caller.session_id)
             if not await self._passwords.replace(tx, account.id, stored, phc, caller.at):
                 raise InvalidCredentials("The password was changed a moment ago.", field="current_password")
-            await self._sessions.end_all(tx, account.id, keep=caller.session_id)
             await self._refresh_tokens.end_all(tx, account.id, keep=caller.session_id)
             await self._flows.end_all(tx, account.id)
             await self._letters.password_changed(tx, caller, account)
             await record(tx, caller.at, Event.PASSWORD_CHANGED, caller.actor, account.id)
         self._letters.wake()
-        return account
+        return await self._renew(caller)
+
+    async def _renew(self, caller: Caller) -> Renewed | None:
+        found = await self._sessions.find_by_hash(caller.session_key, caller.at) if caller.session_key else None
+        if found is None:
+            return None
+        rotated = await self._sessions.rotate(found.session, caller.at, proved=(PASSWORD_AMR, AAL1))
+        return None if rotated is None else Renewed(*rotated)

@@ -18,15 +18,18 @@ class PasswordConfirmation:
         self._passwords = passwords
         self._throttle = throttle
 
-    async def __call__(self, caller: Caller, password: str, field: str) -> str:
+    async def __call__(self, caller: Caller, password: str, field: str, account_id: str | None = None) -> str:
         """The stored hash of the caller's password, which this is.
+
+        Args:
+            account_id: whose password it has to be, where the caller has yet to prove who they are.
 
         Raises:
             InvalidCredentials: it is not; ``field`` names the input member.
             RateLimited: too many tries.
             Unavailable: too many passwords are being checked, which is no try.
         """
-        account_id = caller.require_account()
+        account_id = account_id or caller.require_account()
         self._throttle.password(account_id, caller.at)
         try:
             stored = await self._passwords.verify(account_id, password)

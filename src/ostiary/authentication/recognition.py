@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from contextlib import suppress
 
 import msgspec
 
 from ostiary.accounts import Account, AccountStore
-from ostiary.accounts.model import Kind, Status
-from ostiary.authentication.outcome import AAL1
+from ostiary.audit import Event, record
+from ostiary.authentication.outcome import Renewed
 from ostiary.authorization import Authorizer, Caller
 from ostiary.base.clock import SECOND
-from ostiary.base.tokens import digest
+from ostiary.base.gcra import Limiter
 from ostiary.database import Database
-from ostiary.errors import InvalidToken
-from ostiary.sessions import Session, Sessions
+from ostiary.errors import InvalidToken, RateLimited
+from ostiary.sessions import Found, Session, Sessions
+from ostiary.sessions.devices import same_device, same_network
+from ostiary.settings import SessionSettings
 from ostiary.tokens import AccessTokens
 
 
@@ -28,38 +30,18 @@ class RequestFacts(msgspec.Struct, frozen=True):
 
 
 class Recognised(msgspec.Struct, frozen=True):
-    """Who a credential belongs to, as of this request; ``session`` for one that came by its cookie."""
+    """Who a credential belongs to, as of this request.
+
+    Attributes:
+        account: None for a session of nobody, and for one that has to be proved again.
+        session: for what came by its cookie.
+        renewed: the session's new secret, due since the account's privileges have changed.
+    """
 
     caller: Caller
-    account: Account
+    account: Account | None
     session: Session | None = None
-
-
-class _SessionAndAccount(Session, frozen=True):
-    """A session, and beside it the columns of its account that it does not have itself."""
-
-    kind: Kind
-    status: Status
-    email: str | None
-    email_key: str | None
-    email_verified_at: int | None
-    username: str | None
-    username_key: str | None
-    name: str
-    account_created_at: int
-    updated_at: int
-
-
-_BESIDE = _SessionAndAccount.__struct_fields__[len(Session.__struct_fields__) :]
-# One read for both, since this is asked on every request of a browser. An account that is not active has no sessions:
-# what disables it ends them. Asking for it once more costs nothing here.
-_SELECT = (
-    "SELECT "
-    + ", ".join(f"s.{column}" for column in Session.__struct_fields__)
-    + "".join(f", a.{name.removeprefix('account_')} AS {name}" for name in _BESIDE)
-    + " FROM sessions s JOIN accounts a ON a.id = s.account_id"
-    " WHERE s.id_hash = :id_hash AND s.idle_expires_at > :now AND a.status = 'active'"
-)
+    renewed: Renewed | None = None
 
 
 class Recognition:
@@ -72,12 +54,15 @@ class Recognition:
         sessions: Sessions,
         access_tokens: AccessTokens,
         authorizer: Authorizer,
+        settings: SessionSettings,
     ) -> None:
         self._db = db
         self._accounts = accounts
         self._sessions = sessions
         self._access_tokens = access_tokens
         self._authorizer = authorizer
+        self._binding = settings.binding
+        self._reports = Limiter(1, 600)  # of a session that moves with every request, the log tells now and then
 
     def anonymous(self, facts: RequestFacts) -> Caller:
         """A request without a credential."""
@@ -86,21 +71,39 @@ class Recognition:
         )
 
     async def by_session(self, token: str, facts: RequestFacts) -> Recognised | None:
-        """Who holds this session cookie; None where it opens nothing any more. Moves the sliding expiry on."""
-        row = await self._db.fetch_one(_SessionAndAccount, _SELECT, id_hash=digest(token), now=facts.at)
-        if row is None:
+        """Who holds this session cookie; None where it opens nothing any more.
+
+        A session that comes from another device than it began on is not let through: its caller is nobody, who may
+        prove the session again (``caller.step_up``), or, by the policy ``end``, it ends.
+        """
+        found = await self._sessions.find(token, facts.at)
+        if found is None:
             return None
-        await self._sessions.touch(row, facts.at)
-        caller = self._caller(
-            facts,
+        session = found.session
+        if self._has_moved(session, facts):
+            return await self._moved(session, facts)
+        if found.account is None:
+            return Recognised(self._nobody(session, facts), None, session)
+        account = Account(*found.account)  # type: ignore[arg-type]  # read by the names of its fields
+        caller = Caller(
+            kind="account",
+            account_id=account.id,
             method="session",
-            account_id=row.account_id,
-            session_id=row.id,
-            amr=tuple(row.amr.split()),
-            acr=AAL1,
-            authenticated_at=row.authenticated_at,
+            session_id=session.id,
+            session_key=session.id_hash,
+            amr=tuple(session.amr.split()),
+            acr=session.acr,
+            authenticated_at=session.authenticated_at,
+            address=facts.address,
+            user_agent=facts.user_agent,
+            request_id=facts.request_id,
+            at=facts.at,
+            authorizer=self._authorizer,
         )
-        return Recognised(caller, _account(row), row)
+        renewed = None
+        if found.privilege_epoch != session.privilege_epoch:
+            renewed = await self._renew(found, facts.at)
+        return Recognised(caller, account, session, renewed)
 
     async def by_access_token(self, token: str, facts: RequestFacts) -> Recognised:
         """Who holds this access token.
@@ -114,55 +117,52 @@ class Recognition:
         account = await self._accounts.get(claims.sub)
         if account is None or account.status != "active":
             raise InvalidToken("The account of this token is not active.")
-        caller = self._caller(
-            facts,
-            method="token",
+        caller = Caller(
+            kind="account",
             account_id=claims.sub,
+            method="token",
             session_id=claims.sid,
             amr=claims.amr,
             acr=claims.acr,
             authenticated_at=claims.auth_time * SECOND,
-        )
-        return Recognised(caller, account)
-
-    def _caller(
-        self,
-        facts: RequestFacts,
-        *,
-        method: Literal["session", "token"],
-        account_id: str,
-        session_id: str,
-        amr: tuple[str, ...],
-        acr: str,
-        authenticated_at: int,
-    ) -> Caller:
-        return Caller(
-            kind="account",
-            account_id=account_id,
-            method=method,
-            session_id=session_id,
-            amr=amr,
-            acr=acr,
-            authenticated_at=authenticated_at,
             address=facts.address,
             user_agent=facts.user_agent,
             request_id=facts.request_id,
             at=facts.at,
             authorizer=self._authorizer,
         )
+        return Recognised(caller, account)
 
+    async def _renew(self, found: Found, now: int) -> Renewed | None:
+        """A new secret since the privileges have changed; None where a request beside this one has got it."""
+        if found.session.superseded:
+            return None
+        rotated = await self._sessions.rotate(found.session, now, privilege_epoch=found.privilege_epoch)
+        return None if rotated is None else Renewed(*rotated)
 
-def _account(row: _SessionAndAccount) -> Account:
-    return Account(
-        id=row.account_id,
-        kind=row.kind,
-        status=row.status,
-        email=row.email,
-        email_key=row.email_key,
-        email_verified_at=row.email_verified_at,
-        username=row.username,
-        username_key=row.username_key,
-        name=row.name,
-        created_at=row.account_created_at,
-        updated_at=row.updated_at,
-    )
+    def _nobody(self, session: Session, facts: RequestFacts) -> Caller:
+        return msgspec.structs.replace(
+            self.anonymous(facts), method="session", session_id=session.id, session_key=session.id_hash
+        )
+
+    def _has_moved(self, session: Session, facts: RequestFacts) -> bool:
+        if self._binding == "off":
+            return False
+        if self._binding == "end" and not same_network(session.address, facts.address):
+            return True
+        return not same_device(session.user_agent, facts.user_agent)
+
+    async def _moved(self, session: Session, facts: RequestFacts) -> Recognised | None:
+        nobody = self.anonymous(facts)
+        if session.account_id is None:
+            return None  # nothing to prove: it is nobody's
+        with suppress(RateLimited):
+            self._reports.hit(session.id, facts.at)
+            async with self._db.transaction() as tx:
+                await record(tx, facts.at, Event.SESSION_MOVED, nobody.actor, session.account_id, session=session.id)
+        if self._binding == "end":
+            async with self._db.transaction() as tx:
+                await self._sessions.end(tx, session.id, session.account_id, facts.at)
+            return None
+        suspect = msgspec.structs.replace(nobody, session_key=session.id_hash, step_up=True)
+        return Recognised(suspect, None, session)

@@ -19,11 +19,12 @@ from ostiary.errors import AccountDisabled, InvalidCredentials, RateLimited, Una
 
 
 class SignInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``identifier`` is an e-mail address or a username."""
+    """``identifier`` is an e-mail address or a username; ``remember`` has the cookie outlive the browser."""
 
     identifier: str
     password: PasswordText
     delivery: Delivery = "cookie"
+    remember: bool = False
 
     def __repr__(self) -> str:
         return "SignInRequest()"
@@ -34,6 +35,7 @@ class PendingSignIn(msgspec.Struct, frozen=True):
 
     email: str
     delivery: Delivery
+    remember: bool = False
 
 
 class SignIn:
@@ -64,6 +66,7 @@ class SignIn:
             InvalidCredentials: no such account, no password, or not this one: which, nobody is told.
             AccountDisabled: the password is right, and an administrator has disabled the account.
             RateLimited: too many tries on this account.
+            TooManySessions: the account is signed in at as many places as it may be.
             Unavailable: too many passwords are being checked, which is no try, or the account is changing.
         """
         # No permission needed: what is asked for is the proof itself.
@@ -91,8 +94,8 @@ class SignIn:
             if upgraded is not None and await self._passwords.rehash(tx, account.id, stored, upgraded):
                 await record(tx, caller.at, Event.PASSWORD_REHASHED, caller.actor_as(account.id), account.id)
             if account.status == "active":
-                return await self._completion(tx, caller, account, request.delivery)
-            challenged = await self._challenge(tx, caller, account, request.delivery)
+                return await self._completion(tx, caller, account, request.delivery, remember=request.remember)
+            challenged = await self._challenge(tx, caller, account, request)
         self._letters.wake()
         return challenged
 
@@ -107,9 +110,10 @@ class SignIn:
         if await self._passwords.hold(tx, account.id) != stored:
             raise Unavailable("The password was changed a moment ago; try again.", retry_after=1)
 
-    async def _challenge(self, tx: Transaction, caller: Caller, account: Account, delivery: Delivery) -> Challenged:
+    async def _challenge(self, tx: Transaction, caller: Caller, account: Account, request: SignInRequest) -> Challenged:
         email = account.email or ""
-        begun = await self._flows.begin(tx, caller.at, "sign_in", account.id, PendingSignIn(email, delivery))
+        pending = PendingSignIn(email, request.delivery, request.remember)
+        begun = await self._flows.begin(tx, caller.at, "sign_in", account.id, pending)
         await self._letters.verify_email(tx, account, begun)
         await record(tx, caller.at, Event.SIGN_IN_CHALLENGED, caller.actor, account.id)
         return Challenged(begun.token, "sign_in", ("email_code",), email, self._flows.ttl)

@@ -80,15 +80,20 @@ class SignIns:
             NotFound: the account has none of that id.
         """
         account_id = await self._permit(caller, account_id, Permission.SESSIONS_DELETE)
+        # Asked before: a store outside the database cannot be read while its transaction is open.
+        open_ones = await self._sessions.of_account(account_id, caller.at)
+        is_session = any(session.id == sign_in_id for session in open_ones)
         async with self._db.transaction() as tx:
-            await self._end(tx, caller, account_id, sign_in_id)
+            await self._end(tx, caller, account_id, sign_in_id, is_session=is_session)
 
     async def end_all(self, caller: Caller, account_id: str | None = None) -> int:
         """End every sign-in of an account, except the one this request came with; returns how many ended."""
         account_id = await self._permit(caller, account_id, Permission.SESSIONS_DELETE)
+        open_ones = await self._sessions.of_account(account_id, caller.at)
+        sessions = sum(session.id != caller.session_id for session in open_ones)
         async with self._db.transaction() as tx:
-            ended = await self._sessions.end_all(tx, account_id, keep=caller.session_id)
-            ended += await self._refresh_tokens.end_all(tx, account_id, keep=caller.session_id)
+            await self._sessions.end_all(tx, account_id, keep=caller.session_id)
+            ended = sessions + await self._refresh_tokens.end_all(tx, account_id, keep=caller.session_id)
             await record(tx, caller.at, Event.SESSIONS_ENDED_ALL, caller.actor, account_id, ended=ended)
         return ended
 
@@ -99,12 +104,14 @@ class SignIns:
         """
         # No permission needed: it is the caller's own sign-in, or that of whoever holds its refresh token.
         account_id, sign_in_id = caller.account_id, caller.session_id
+        if caller.step_up and (found := await self._sessions.find_by_hash(caller.session_key, caller.at)) is not None:
+            account_id, sign_in_id = found.session.account_id, found.session.id
         if refresh_token is not None and (family := await self._refresh_tokens.family_of(refresh_token)) is not None:
             account_id, sign_in_id = family.account_id, family.id
         if account_id is None or sign_in_id is None:
             return
         async with self._db.transaction() as tx:
-            await self._sessions.end(tx, account_id, sign_in_id)
+            await self._sessions.end(tx, sign_in_id, account_id, caller.at)
             await self._refresh_tokens.end(tx, account_id, sign_in_id)
             await record(tx, caller.at, Event.SIGN_OUT, caller.actor_as(account_id), account_id, sign_in=sign_in_id)
 
@@ -155,8 +162,10 @@ class SignIns:
             await self._authorizer.forbid_outranked(caller, account_id)
         return account_id
 
-    async def _end(self, tx: Transaction, caller: Caller, account_id: str, sign_in_id: str) -> None:
-        if await self._sessions.end(tx, account_id, sign_in_id):
+    async def _end(
+        self, tx: Transaction, caller: Caller, account_id: str, sign_in_id: str, *, is_session: bool
+    ) -> None:
+        if is_session and await self._sessions.end(tx, sign_in_id, account_id, caller.at):
             event = Event.SESSION_ENDED
         elif await self._refresh_tokens.end(tx, account_id, sign_in_id):
             event = Event.REFRESH_REVOKED

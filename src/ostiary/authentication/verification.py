@@ -185,7 +185,7 @@ class Verification:
         if flow.kind == "register":
             account = await self._apply(tx, caller, account, flow.read(PendingRegistration))
         await self._flows.end_all(tx, account_id)
-        return await self._completion(tx, caller, account, pending.delivery)
+        return await self._completion(tx, caller, account, pending.delivery, remember=pending.remember)
 
     async def _activate(self, tx: Transaction, caller: Caller, account_id: str, proved: str) -> Account:
         account = await self._accounts.activate(tx, account_id, caller.at)

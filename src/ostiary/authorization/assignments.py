@@ -12,7 +12,7 @@ from ostiary.authorization.authorizer import Authorizer
 from ostiary.authorization.caller import Caller
 from ostiary.authorization.escalation import require_cover
 from ostiary.authorization.model import LastAdministrator, Resource, RoleName, parse_resource, parse_role_name
-from ostiary.authorization.store import columns, held_by_role, lock_facts, place, require_account
+from ostiary.authorization.store import change_privileges, columns, held_by_role, lock_facts, place, require_account
 from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.ids import new_id
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
@@ -149,6 +149,7 @@ class Assignments:
                 " VALUES (:id, :account_id, :role, :resource_type, :resource_id, :created_at)",
                 **msgspec.structs.asdict(row),
             )
+            await change_privileges(tx, account_id)
             await record(tx, now, Event.ROLE_ASSIGNED, caller.actor, account_id, role=role, **where)
         return _view(row)
 
@@ -170,6 +171,7 @@ class Assignments:
             if administers and await self._authorizer.is_last_administrator(tx, account_id):
                 raise LastAdministrator
             await tx.execute("DELETE FROM role_assignments WHERE id = :id", id=row.id)
+            await change_privileges(tx, account_id)
             where = {"resource_type": row.resource_type, "resource_id": row.resource_id}
             await record(tx, now, Event.ROLE_UNASSIGNED, caller.actor, account_id, role=row.role, **where)
 

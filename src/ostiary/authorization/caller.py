@@ -10,7 +10,7 @@ from ostiary.audit import Actor
 from ostiary.authorization.authorizer import Authorizer
 from ostiary.authorization.explain import Decision
 from ostiary.authorization.model import Reason, Resource, covers
-from ostiary.errors import Forbidden, Unauthenticated
+from ostiary.errors import Forbidden, StepUpRequired, Unauthenticated
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -18,7 +18,10 @@ class Caller(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: ``operator`` is the person at the command line of this machine, who may do everything.
-        session_id: public id of the session (``ses_…``) or of the token family (``fam_…``).
+        session_id: public id of the session (``ses_…``) or of the token family (``fam_…``). Who has not signed in may
+            have a session too, to keep data in.
+        session_key: what the session is found by once more: the hash of its secret.
+        step_up: a session was shown that has to be proved again; until then the caller is nobody.
         amr: authentication methods (RFC 8176), acr: their strength (OpenID Connect Core section 2).
         authenticated_at: when that was proved, milliseconds since the epoch.
         scopes: what an access token is limited to, as permissions or wildcards; ``None`` is no limit.
@@ -29,6 +32,8 @@ class Caller(msgspec.Struct, frozen=True):
     account_id: str | None = None
     method: Literal["none", "session", "token", "operator"] = "none"
     session_id: str | None = None
+    session_key: bytes = b""
+    step_up: bool = False
     amr: tuple[str, ...] = ()
     acr: str = ""
     authenticated_at: int | None = None
@@ -60,11 +65,14 @@ class Caller(msgspec.Struct, frozen=True):
         """The id of the account that calls.
 
         Raises:
-            Unauthenticated: no account does.
+            Unauthenticated: no account does; StepUpRequired: its session has to be proved again.
         """
         if self.kind != "account" or self.account_id is None:
-            raise Unauthenticated
+            raise self._nobody()
         return self.account_id
+
+    def _nobody(self) -> Unauthenticated:
+        return StepUpRequired() if self.step_up else Unauthenticated()
 
     async def decide(self, permission: str, resource: Resource | None = None) -> Decision:
         """Whether the caller may do this now; a token's scopes only ever take away."""
@@ -87,7 +95,7 @@ class Caller(msgspec.Struct, frozen=True):
         if decision.allowed:
             return decision
         if self.kind == "anonymous":
-            raise Unauthenticated
+            raise self._nobody()
         raise Forbidden(f"This needs the permission {permission}.", extra={"permission": str(permission)})
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ from ostiary.authorization.model import (
     parse_permission,
     parse_resource,
 )
-from ostiary.authorization.store import columns, lock_facts, place, require_account
+from ostiary.authorization.store import change_privileges, columns, lock_facts, place, require_account
 from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.ids import new_id
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
@@ -142,6 +142,7 @@ class Grants:
             )
             if not inserted:
                 raise Conflict("The account has this grant already; change that one.")
+            await change_privileges(tx, account_id)
             await record(tx, now, Event.GRANT_CREATED, caller.actor, account_id, **_recorded(row))
         return _view(row)
 
@@ -176,6 +177,7 @@ class Grants:
                 )
             except UniqueViolation as cause:
                 raise Conflict("The account has another grant that says the same.") from cause
+            await change_privileges(tx, account_id)
             await record(tx, now, Event.GRANT_CHANGED, caller.actor, account_id, **_recorded(row))
         return _view(row)
 
@@ -193,6 +195,7 @@ class Grants:
             row = await _row(tx, account_id, grant_id)
             require_cover(holdings, [row.permission])
             await tx.execute("DELETE FROM direct_grants WHERE id = :id", id=row.id)
+            await change_privileges(tx, account_id)
             await record(tx, now, Event.GRANT_DELETED, caller.actor, account_id, **_recorded(row))
 
     async def _keep_an_administrator(self, tx: Transaction, row: _Row) -> None:

@@ -99,6 +99,11 @@ async def require_account(tx: Transaction, account_id: str) -> None:
         raise NotFound("There is no such account.")
 
 
+async def change_privileges(tx: Transaction, account_id: str) -> None:
+    """Have the account's sessions given new secrets, as at each change of what it may do."""
+    await tx.execute("UPDATE accounts SET privilege_epoch = privilege_epoch + 1 WHERE id = :id", id=account_id)
+
+
 def place(resource_type: str, resource_id: str) -> Resource | None:
     """The resource of a stored row; both columns are empty where a fact holds everywhere."""
     return Resource(resource_type, resource_id) if resource_type else None

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from ostiary.database.errors import ForeignKeyViolation, UniqueViolation
 from ostiary.database.face import Database, Reader, Transaction, Value
+from ostiary.database.memo import Memo
 from ostiary.database.migrate import MigrationStatus, migrate, pending, require_migrated, status
 
 __all__ = [
     "Database",
     "ForeignKeyViolation",
+    "Memo",
     "MigrationStatus",
     "Reader",
     "Transaction",

@@ -15,6 +15,7 @@ One text of SQL serves both, with ``:name`` parameters. To be understood by both
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeVar
 
@@ -44,6 +45,10 @@ class Reader(ABC):
         """Every row."""
 
     @abstractmethod
+    async def fetch_tuple(self, sql: str, /, **params: Value) -> tuple[Value, ...] | None:
+        """The columns of the first row in their order, or ``None`` when there is none."""
+
+    @abstractmethod
     async def fetch_value(self, sql: str, /, **params: Value) -> Any:
         """The first column of the first row, or ``None`` when there is no row."""
 
@@ -56,6 +61,9 @@ class Transaction(Reader):
     statements (PostgreSQL's rule, kept on SQLite as well) until the savepoint around the error has been left.
     """
 
+    def __init__(self) -> None:
+        self._after: list[Callable[[], Awaitable[None]]] = []
+
     @abstractmethod
     async def execute(self, sql: str, /, **params: Value) -> int:
         """Run one ``INSERT``, ``UPDATE`` or ``DELETE`` and return the number of rows that it changed."""
@@ -63,6 +71,19 @@ class Transaction(Reader):
     @abstractmethod
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """An exception inside undoes what was done inside, and propagates."""
+
+    def after_commit(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have ``work`` done once all of this is durable, and before :meth:`Database.transaction` is left.
+
+        What it raises is raised there, and undoes nothing. It is not done where this, or the savepoint around it, is
+        undone.
+        """
+        self._after.append(work)
+
+    async def finish(self) -> None:
+        """Do what was left until the commit; the database calls this."""
+        for work in self._after:
+            await work()
 
     async def bump(self, topic: str) -> None:
         """Count :meth:`Database.revision` of ``topic`` up by one. LookupError: there is no such topic."""
@@ -118,6 +139,10 @@ class Database(Reader):
     @abstractmethod
     async def revision(self, topic: str) -> int:
         """How often ``topic`` has been bumped, by this process or another, before this call. LookupError: unknown."""
+
+    @abstractmethod
+    def state(self) -> int | None:
+        """A number that changes with every commit, ours or another process's; None where asking would cost a read."""
 
     @abstractmethod
     async def close(self) -> None:

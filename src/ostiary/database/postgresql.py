@@ -92,6 +92,10 @@ class _PostgreSQLReader(Reader):
             return []
         return list(map(self._makers.get(row, sql, lambda: list(records[0].keys())), records))
 
+    async def fetch_tuple(self, sql: str, /, **params: Value) -> tuple[Value, ...] | None:
+        record = await self._run("fetchrow", sql, params)
+        return None if record is None else tuple(record)
+
     async def fetch_value(self, sql: str, /, **params: Value) -> Any:
         return await self._run("fetchval", sql, params)
 
@@ -109,7 +113,8 @@ async def _call(connection: Connection, method: str, sql: str, params: dict[str,
 
 class _PostgreSQLTransaction(_PostgreSQLReader, Transaction):
     def __init__(self, connection: Connection, makers: RowMakers, limit: float) -> None:
-        super().__init__(makers)
+        _PostgreSQLReader.__init__(self, makers)
+        Transaction.__init__(self)
         self._connection = connection
         self._limit = limit
         self._over = False
@@ -127,10 +132,12 @@ class _PostgreSQLTransaction(_PostgreSQLReader, Transaction):
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         await self.execute("SAVEPOINT nested")
+        already = len(self._after)
         try:
             yield
             await self.execute("RELEASE nested")
         except BaseException:
+            del self._after[already:]
             await self.execute("ROLLBACK TO nested")
             await self.execute("RELEASE nested")
             raise
@@ -211,6 +218,10 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
             self._inside.discard(task)
             tx.end()
             await self._pool.release(connection)
+        await tx.finish()
+
+    def state(self) -> None:
+        return None
 
     async def revision(self, topic: str) -> int:
         value: int | None = await self.fetch_value("SELECT value FROM revisions WHERE topic = :topic", topic=topic)

@@ -80,6 +80,10 @@ class _SQLiteReader(Reader):
         cursor = self._run(sql, params)
         return list(map(self._makers.get(row, sql, lambda: _columns(cursor)), cursor.fetchall()))
 
+    async def fetch_tuple(self, sql: str, /, **params: Value) -> tuple[Value, ...] | None:
+        values: tuple[Value, ...] | None = self._run(sql, params).fetchone()
+        return values
+
     async def fetch_value(self, sql: str, /, **params: Value) -> Any:
         values = self._run(sql, params).fetchone()
         return None if values is None else values[0]
@@ -93,7 +97,8 @@ class _SQLiteTransaction(_SQLiteReader, Transaction):
     """One transaction of a batch. ``over`` and ``failed`` say why no statement is taken any more."""
 
     def __init__(self, connection: sqlite3.Connection, makers: RowMakers) -> None:
-        super().__init__(connection, makers)
+        _SQLiteReader.__init__(self, connection, makers)
+        Transaction.__init__(self)
         self._failed = False
         self._over = False
 
@@ -114,10 +119,12 @@ class _SQLiteTransaction(_SQLiteReader, Transaction):
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         self._run("SAVEPOINT nested", {})
+        already = len(self._after)
         try:
             yield
             self._run("RELEASE nested", {})
         except BaseException:
+            del self._after[already:]
             self._roll_back()
             raise
 
@@ -196,6 +203,7 @@ class SQLiteDatabase(_SQLiteReader, Database):
         await batch.wait()
         if failure is not None:
             raise failure
+        await tx.finish()
 
     def migration(self) -> AbstractAsyncContextManager[Transaction]:
         return self.transaction()
@@ -246,9 +254,13 @@ class SQLiteDatabase(_SQLiteReader, Database):
         self._batch = None
         batch.finish(failure)
 
-    async def revision(self, topic: str) -> int:
+    def state(self) -> int:
         # The data version changes with every commit of another connection, our own writer's among them.
-        version = self._run("PRAGMA data_version", {}).fetchone()[0]
+        version: int = self._run("PRAGMA data_version", {}).fetchone()[0]
+        return version
+
+    async def revision(self, topic: str) -> int:
+        version = self.state()
         if version != self._data_version:
             self._revisions.clear()
             self._data_version = version

@@ -6,84 +6,96 @@ from typing import Any
 
 import msgspec
 
-from ostiary.audit import Event, record
 from ostiary.authorization import Caller
-from ostiary.database import Database
+from ostiary.base.gcra import Limiter
+from ostiary.base.network import network_of
 from ostiary.errors import Forbidden, PayloadTooLarge, PreconditionFailed, Unauthenticated, Unavailable
+from ostiary.sessions.life import Place, Sessions
 from ostiary.sessions.merge_patch import merge
-from ostiary.sessions.model import SessionData
+from ostiary.sessions.model import NO_DATA, Session, SessionData
 
 MAX_DATA = 65_536
 """The most that one session's data may hold, in bytes of JSON."""
 
 
-class _Row(msgspec.Struct, frozen=True):
-    data: bytes
-    data_version: int
+class ChangedData(msgspec.Struct, frozen=True):
+    """Session data after a change.
+
+    Attributes:
+        session: the session that was begun for it, for a caller who had none; token: the secret for its cookie.
+    """
+
+    data: SessionData
+    session: Session | None = None
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ChangedData({self.data.version})"
 
 
 class SessionDataStore:
     """Reads and changes the data of the caller's own session; nobody reaches anybody else's."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, sessions: Sessions, new_sessions: Limiter) -> None:
+        """``new_sessions`` counts, by network address, those that are begun for callers who have none."""
+        self._sessions = sessions
+        self._new_sessions = new_sessions
 
     async def read(self, caller: Caller) -> SessionData:
-        """The data of the caller's session and its version.
+        """The data of the caller's session and its version; empty, version 0, for who has no session.
 
         Raises:
-            Unauthenticated: there is no session, or it has ended.
             Forbidden: the caller came with a token, which has no session to keep data in.
         """
         # No permission needed: it is the caller's own session.
-        row = await self._db.fetch_one(
-            _Row, "SELECT data, data_version FROM sessions WHERE id = :id", id=_own_session(caller)
-        )
-        if row is None:
-            raise Unauthenticated
-        return SessionData(msgspec.json.decode(row.data), row.data_version)
+        session_id = _own_session(caller)
+        return NO_DATA if session_id is None else await self._sessions.read_data(session_id)
 
-    async def change(self, caller: Caller, patch: dict[str, Any], if_version: int | None = None) -> SessionData:
-        """Merge a JSON merge patch (RFC 7396) into the data.
+    async def change(self, caller: Caller, patch: dict[str, Any], if_version: int | None = None) -> ChangedData:
+        """Merge a JSON merge patch (RFC 7396) into the data; a caller without a session is given one.
 
-        Two changes at once both hold: the statement is conditional on the version that was read, and is repeated on
+        Two changes at once both hold: what is written is conditional on the version that was read, and is repeated on
         what the other one left.
 
         Raises:
             PreconditionFailed: ``if_version`` is given and is not the current one.
             PayloadTooLarge: the result would be over 64 KiB of JSON.
+            RateLimited: too many sessions were begun from this network.
             Unavailable: it kept changing under our hands.
         """
+        # No permission needed: it is the caller's own session. Not audited: a cart is nothing to audit.
+        if _own_session(caller) is None:
+            return await self._first(caller, patch, if_version)
+        found = await self._sessions.find_by_hash(caller.session_key, caller.at)
+        if found is None:
+            raise Unauthenticated
         for _ in range(100):
-            before = await self.read(caller)
-            if if_version is not None and before.version != if_version:
-                raise PreconditionFailed(extra={"version": before.version})
-            after = SessionData(merge(before.data, patch), before.version + 1)
-            if await self._replace(caller, after):
-                return after
+            before = await self._sessions.read_data(found.session.id)
+            after = _merged(before, patch, if_version)
+            if await self._sessions.replace_data(found.session, after):
+                return ChangedData(after)
         raise Unavailable(retry_after=1)
 
-    async def _replace(self, caller: Caller, after: SessionData) -> bool:
-        encoded = msgspec.json.encode(after.data)
-        if len(encoded) > MAX_DATA:
-            raise PayloadTooLarge(f"A session holds at most {MAX_DATA} bytes of data.")
-        async with self._db.transaction() as tx:
-            changed = await tx.execute(
-                "UPDATE sessions SET data = :data, data_version = :version WHERE id = :id AND data_version = :before",
-                id=_own_session(caller),
-                data=encoded,
-                version=after.version,
-                before=after.version - 1,
-            )
-            if changed:
-                await record(
-                    tx, caller.at, Event.SESSION_DATA_CHANGED, caller.actor, caller.account_id, version=after.version
-                )
-        return changed == 1
+    async def _first(self, caller: Caller, patch: dict[str, Any], if_version: int | None) -> ChangedData:
+        after = _merged(NO_DATA, patch, if_version)
+        self._new_sessions.hit(network_of(caller.address), caller.at)
+        token, session = await self._sessions.begin_anonymous(caller.at, Place(caller.address, caller.user_agent))
+        if not await self._sessions.replace_data(session, after):
+            raise Unavailable(retry_after=1)
+        return ChangedData(after, session, token)
 
 
-def _own_session(caller: Caller) -> str:
-    caller.require_account()
-    if caller.method != "session" or caller.session_id is None:
+def _merged(before: SessionData, patch: dict[str, Any], if_version: int | None) -> SessionData:
+    if if_version is not None and before.version != if_version:
+        raise PreconditionFailed(extra={"version": before.version})
+    after = SessionData(merge(before.data, patch), before.version + 1)
+    if len(msgspec.json.encode(after.data)) > MAX_DATA:
+        raise PayloadTooLarge(f"A session holds at most {MAX_DATA} bytes of data.")
+    return after
+
+
+def _own_session(caller: Caller) -> str | None:
+    """The id of the caller's session; None for who has none yet."""
+    if caller.method not in ("session", "none"):
         raise Forbidden("Session data belongs to browser sessions; this request came with a token.")
     return caller.session_id

@@ -1,108 +1,85 @@
-"""Sessions in SQL. Each change of state is one conditional statement."""
+"""Where sessions are kept: one protocol, in SQL and in Redis."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import msgspec
 
-from ostiary.base.clock import SECOND
-from ostiary.base.ids import new_id
-from ostiary.base.tokens import digest, new_token
-from ostiary.database import Database, Transaction
-from ostiary.sessions.model import Session
-from ostiary.settings import SessionSettings
+from ostiary.database import Transaction
+from ostiary.sessions.model import Found, Session, SessionData
 
-_COLUMNS = ", ".join(Session.__struct_fields__)
-_VALUES = ", ".join(":" + name for name in Session.__struct_fields__)
+GRACE = 30_000
+"""How long a superseded secret still opens its session, for requests under way (milliseconds)."""
 
 
-class Sessions:
-    """All sessions of one installation."""
+class Limit(msgspec.Struct, frozen=True):
+    """How many sessions an account may have at once, and what happens to one more."""
 
-    def __init__(self, db: Database, settings: SessionSettings) -> None:
-        self._db = db
-        self._idle = settings.idle * SECOND
-        self._absolute = settings.absolute * SECOND
+    sessions: int
+    refuse: bool
 
-    async def begin(
-        self,
-        tx: Transaction,
-        now: int,
-        *,
-        account_id: str,
-        amr: str,
-        authenticated_at: int,
-        address: str,
-        user_agent: str,
-    ) -> tuple[str, Session]:
-        """A new session and the secret that opens it: the only time that anybody sees it."""
-        token = new_token()
-        expires_at = now + self._absolute
-        session = Session(
-            id=new_id("ses", now),
-            id_hash=digest(token),
-            account_id=account_id,
-            amr=amr,
-            authenticated_at=authenticated_at,
-            created_at=now,
-            seen_at=now,
-            idle_expires_at=min(now + self._idle, expires_at),
-            expires_at=expires_at,
-            address=address,
-            user_agent=user_agent[:512],
-        )
-        await tx.execute(
-            f"INSERT INTO sessions ({_COLUMNS}, data, data_version) VALUES ({_VALUES}, :data, 0)",
-            **msgspec.structs.asdict(session),
-            data=b"{}",
-        )
-        return token, session
 
-    async def touch(self, session: Session, now: int) -> None:
-        """Move the sliding expiry on. Written at most once in a tenth of its window: a session is there to be read."""
-        if now - session.seen_at < self._idle // 10:
-            return
-        async with self._db.transaction() as tx:
-            await tx.execute(
-                "UPDATE sessions SET seen_at = :now, idle_expires_at = :until"
-                " WHERE id_hash = :id_hash AND seen_at = :seen_at",  # of requests at once, one writes
-                id_hash=session.id_hash,
-                now=now,
-                until=min(now + self._idle, session.expires_at),
-                seen_at=session.seen_at,
-            )
+class SessionStore(ABC):
+    """What every store does. Each change is atomic, also among processes; all may raise ``Unavailable``.
 
+    What takes a transaction belongs to it: a store outside the database waits with it for the commit. Whether a session
+    is still good is decided with the database in every store: its account is active, its epoch is the account's (or it
+    is the one that was kept when the others ended), and it was not ended by itself.
+    """
+
+    @abstractmethod
+    async def find(self, id_hash: bytes, now: int) -> Found | None:
+        """The open session with this secret, whose sliding expiry moves on."""
+
+    @abstractmethod
+    async def begin(self, tx: Transaction, session: Session, limit: Limit | None = None) -> None:
+        """Keep a new session.
+
+        Raises:
+            TooManySessions: ``limit`` refuses it.
+        """
+
+    @abstractmethod
+    async def rotate(self, before: Session, after: Session) -> bool:
+        """Replace a session by the same one with another secret; the old one opens it, as it was, for ``GRACE``.
+
+        Of requests at once one does it; False for the others, and where the session has ended.
+        """
+
+    @abstractmethod
+    async def bind(self, session: Session, key: bytes, now: int) -> bool:
+        """Bind the session to a key; False where it is bound already, or has ended."""
+
+    @abstractmethod
     async def of_account(self, account_id: str, now: int) -> list[Session]:
-        """The account's open sessions, newest first."""
-        return await self._db.fetch_all(
-            Session,
-            f"SELECT {_COLUMNS} FROM sessions WHERE account_id = :account_id AND idle_expires_at > :now"
-            " ORDER BY id DESC LIMIT 200",
-            account_id=account_id,
-            now=now,
-        )
+        """The account's open sessions, newest first; 200 at the most."""
 
-    async def end(self, tx: Transaction, account_id: str, session_id: str) -> bool:
-        """End one session of an account; False when there was none of that id."""
-        return (
-            await tx.execute(
-                "DELETE FROM sessions WHERE id = :id AND account_id = :account_id", id=session_id, account_id=account_id
-            )
-            == 1
-        )
+    @abstractmethod
+    async def end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
+        """End one session; False when it has ended here already.
 
-    async def end_all(self, tx: Transaction, account_id: str, keep: str | None = None) -> int:
-        """End every session of an account, except the one whose id is ``keep``; returns how many ended."""
-        return await tx.execute(
-            "DELETE FROM sessions WHERE account_id = :account_id AND id <> :keep",
-            account_id=account_id,
-            keep=keep or "",
-        )
+        Args:
+            account_id: whose it is; another account's session is not touched.
+            until: no session of today lives longer.
+        """
 
-    async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:
-        """Delete up to ``limit`` sessions that have expired; returns how many."""
-        return await tx.execute(
-            "DELETE FROM sessions WHERE idle_expires_at <= :now AND id_hash IN"
-            " (SELECT id_hash FROM sessions WHERE idle_expires_at <= :now ORDER BY idle_expires_at LIMIT :limit)",
-            now=now,
-            limit=limit,
-        )
+    @abstractmethod
+    async def end_all(self, tx: Transaction, account_id: str, keep: str | None) -> None:
+        """Take away every session of an account but ``keep``, whose epoch has just ended."""
+
+    @abstractmethod
+    async def read_data(self, session_id: str) -> SessionData:
+        """What is kept in a session."""
+
+    @abstractmethod
+    async def replace_data(self, session: Session, after: SessionData) -> bool:
+        """Write what is kept in a session; False where it is not of the version before ``after`` any more."""
+
+    @abstractmethod
+    async def carry_data(self, tx: Transaction, session_id: str, after: Session) -> None:
+        """Give what is kept in one session to another, new one."""
+
+    @abstractmethod
+    async def sweep(self, tx: Transaction, now: int, limit: int) -> int:
+        """Delete up to ``limit`` of what has expired; returns how many."""

@@ -19,15 +19,6 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IPv4N
     return address
 
 
-def network_of(address: str) -> str:
-    """What a limit counts by: the address, or for IPv6 its /64, which one subscriber has whole (RFC 6177)."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address[:64]
-    return str(parsed) if parsed.version == 4 else str(IPv6Network((parsed, 64), strict=False))
-
-
 def _plain(address: str) -> str:
     """IPv4 as IPv4: a socket for both kinds shows it mapped into IPv6 (RFC 4291 section 2.5.5.2), all in one /64."""
     if ":" not in address:

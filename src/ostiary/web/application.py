@@ -17,11 +17,20 @@ from starlette.types import Receive, Scope, Send
 
 from ostiary.authentication import RequestFacts
 from ostiary.base.gcra import Limiter
-from ostiary.errors import HeadersTooLarge, InvalidRequest, MethodNotAllowed, NotFound, OstiaryError, Unauthenticated
-from ostiary.web.address import client_address, network_of
+from ostiary.base.network import network_of
+from ostiary.errors import (
+    HeadersTooLarge,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    OstiaryError,
+    StepUpRequired,
+    Unauthenticated,
+)
+from ostiary.web.address import client_address
 from ostiary.web.bodies import convert, parse_form, parse_json_body, parse_pairs, read_body
 from ostiary.web.cookies import Cookies
-from ostiary.web.csrf import FIELD, HEADER, CsrfTokens, check_origin
+from ostiary.web.csrf import FIELD, HEADER, CsrfTokens, check_handshake, check_origin
 from ostiary.web.exchange import Exchange
 from ostiary.web.identify import identify
 from ostiary.web.pages.render import Pages
@@ -81,12 +90,15 @@ class WebApplication:
         """An exchange for a request to a route that is not ours: an embedder's."""
         return Exchange(scope, self.use, self.jar, self.csrf)
 
-    async def recognise(self, exchange: Exchange, form_token: Callable[[], Awaitable[str | None]]) -> None:
+    async def recognise(
+        self, exchange: Exchange, form_token: Callable[[], Awaitable[str | None]], *, cookies: bool = True
+    ) -> None:
         """Identify the caller of an embedder's route by the same rules as on ours.
 
         Args:
             form_token: reads the form token from the body; asked only where a cookie identified the caller of an
                 unsafe request that has no token in its headers.
+            cookies: without them, only an ``Authorization`` header says who calls.
 
         Raises:
             HeadersTooLarge, InvalidRequest, AmbiguousCredentials: the headers cannot be trusted to mean one thing.
@@ -94,8 +106,14 @@ class WebApplication:
             CsrfRejected: a cookie identified the caller, and no page of this site sent the request.
         """
         self.read_headers(exchange)
+        if not cookies:
+            exchange.cookies.clear()
         await identify(exchange)
-        if exchange.scope["method"] not in SAFE and exchange.cookie_authenticated:
+        if not exchange.cookie_authenticated:
+            return
+        if exchange.scope["type"] == "websocket":
+            check_handshake(exchange.headers, self._origin)
+        elif exchange.scope["method"] not in SAFE:
             check_origin(exchange.headers, self._origin)
             self.csrf.check(exchange.binding, exchange.headers.get(HEADER) or await form_token())
 
@@ -225,8 +243,10 @@ class WebApplication:
     def _failed(self, exchange: Exchange, error: OstiaryError) -> Response:
         if not exchange.wants_page:
             return problem_response(exchange, error)
+        if isinstance(error, StepUpRequired) and exchange.scope["method"] in ("GET", "HEAD"):
+            return self.pages.to("/step-up", exchange)
         if isinstance(error, Unauthenticated) and exchange.scope["method"] in ("GET", "HEAD"):
-            return self.pages.to_login(exchange)
+            return self.pages.to("/login", exchange)
         return self.pages.error(exchange, error)
 
 

@@ -12,8 +12,8 @@ def deliver(exchange: Exchange, signed_in: SignedIn) -> str | None:
     jar, settings = exchange.jar, exchange.use.settings
     forget(exchange)
     if signed_in.session is not None and signed_in.session_token is not None:
-        exchange.set_cookies.append(jar.session.set(signed_in.session_token))
-        return exchange.csrf.issue(signed_in.session.id_hash)
+        exchange.keep_session(signed_in.session_token, signed_in.session)
+        return exchange.csrf_token()
     if signed_in.delivery == "token":
         return None
     csrf_token = exchange.csrf.issue(family_binding(signed_in.sign_in_id))

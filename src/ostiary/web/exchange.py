@@ -7,11 +7,13 @@ from typing import Any
 from starlette.types import Scope
 
 from ostiary.accounts import Account
-from ostiary.authentication import RequestFacts
+from ostiary.authentication import Renewed, RequestFacts
 from ostiary.authorization import Caller
+from ostiary.base.clock import SECOND
 from ostiary.errors import Unauthenticated
+from ostiary.sessions import Session
 from ostiary.web.cookies import Cookies
-from ostiary.web.csrf import CsrfTokens
+from ostiary.web.csrf import CsrfTokens, session_binding
 from ostiary.web.route import Route
 from ostiary.web.use_cases import UseCases
 
@@ -97,6 +99,17 @@ class Exchange:
         if self.account is None:
             raise Unauthenticated
         return self.account
+
+    def keep_session(self, token: str, session: Session) -> None:
+        """Give the browser the session's cookie, which outlives the browser only where the person asked for it."""
+        max_age = (session.expires_at - self.facts.at) // SECOND if session.remembered else None
+        self.set_cookies.append(self.jar.session.set(token, max_age))
+        self.binding = session_binding(session.id)
+
+    def renew(self, renewed: Renewed | None) -> None:
+        """Give the browser its session's new secret, where there is one."""
+        if renewed is not None:
+            self.keep_session(renewed.token, renewed.session)
 
     def csrf_token(self) -> str | None:
         """A form token for this session or browser; None where none is needed."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from ostiary.authentication.recognition import Recognised
 from ostiary.errors import AmbiguousCredentials, InvalidToken, Unauthenticated
+from ostiary.web.csrf import session_binding
 from ostiary.web.exchange import Exchange
 
 
 async def identify(exchange: Exchange) -> None:
     """Set the exchange's caller, and what its form tokens are tied to.
 
-    A cookie that opens nothing any more leaves the caller anonymous, since browsers send cookies by themselves; a
-    bearer token that is not valid is refused, since somebody put it there.
+    A cookie that opens nothing any more leaves the caller anonymous, since browsers send cookies by themselves. It is
+    not deleted: the browser may have got a new one of that name from a request beside this. A bearer token that is not
+    valid is refused, since somebody put it there.
 
     Raises:
         AmbiguousCredentials: there is more than one credential.
@@ -25,12 +27,12 @@ async def identify(exchange: Exchange) -> None:
         raise AmbiguousCredentials("Send a session cookie, a token cookie or an Authorization header, not two of them.")
     if authorization is not None:
         await _by_bearer(exchange, authorization)
-    elif session is not None:
-        await _by_session(exchange, session)
-    elif access is not None:
-        await _by_token_cookie(exchange, access)
-    if exchange.account is None:
+    elif not (
+        (session is not None and await _by_session(exchange, session))
+        or (access is not None and await _by_token_cookie(exchange, access))
+    ):
         exchange.caller = exchange.use.recognition.anonymous(exchange.facts)
+    if exchange.binding is None and exchange.account is None:
         browser = exchange.cookies.get(exchange.jar.browser.name)
         exchange.binding = None if browser is None else browser_binding(browser)
 
@@ -42,23 +44,25 @@ async def _by_bearer(exchange: Exchange, authorization: str) -> None:
     _accept(exchange, await exchange.use.recognition.by_access_token(token.strip(), exchange.facts))
 
 
-async def _by_session(exchange: Exchange, token: str) -> None:
+async def _by_session(exchange: Exchange, token: str) -> bool:
     found = await exchange.use.recognition.by_session(token, exchange.facts)
-    if found is None:
-        exchange.set_cookies.append(exchange.jar.session.delete())
-        return
+    if found is None or found.session is None:
+        return False
     _accept(exchange, found)
-    exchange.binding = None if found.session is None else found.session.id_hash
-    exchange.cookie_authenticated = True
+    exchange.binding = session_binding(found.session.id)
+    exchange.cookie_authenticated = found.account is not None
+    exchange.renew(found.renewed)
+    return True
 
 
-async def _by_token_cookie(exchange: Exchange, token: str) -> None:
+async def _by_token_cookie(exchange: Exchange, token: str) -> bool:
     try:
         _accept(exchange, await exchange.use.recognition.by_access_token(token, exchange.facts))
     except InvalidToken:
-        return  # expired, most likely: its refresh cookie is still to be used, so nothing is deleted here
+        return False  # expired, most likely: its refresh cookie is still to be used, so nothing is deleted here
     exchange.binding = family_binding(exchange.caller.session_id or "")
     exchange.cookie_authenticated = True
+    return True
 
 
 def _accept(exchange: Exchange, recognised: Recognised) -> None:

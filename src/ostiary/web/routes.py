@@ -13,6 +13,7 @@ from ostiary.authentication import (
     RegistrationRequest,
     SignInRecord,
     SignInRequest,
+    StepUpRequest,
     VerificationRequest,
 )
 from ostiary.authorization import (
@@ -38,6 +39,8 @@ from ostiary.errors import (
     InvalidCredentials,
     InvalidToken,
     OstiaryError,
+    TooManySessions,
+    Unauthenticated,
     Unavailable,
     UsernameTaken,
     WeakPassword,
@@ -86,7 +89,9 @@ def _auth() -> list[Route]:
         anyone("POST", "/api/auth/register", auth.register, "Register an e-mail address", {200: auth.ChallengeAnswer},
                WeakPassword, UsernameTaken, Forbidden, body=RegistrationRequest, limit="register_address"),
         anyone("POST", "/api/auth/login", auth.login, "Sign in with a password", signs_in,
-               InvalidCredentials, AccountDisabled, body=SignInRequest, limit="login_address"),
+               InvalidCredentials, AccountDisabled, TooManySessions, body=SignInRequest, limit="login_address"),
+        anyone("POST", "/api/auth/step-up", auth.step_up, "Prove once more who one is", {200: auth.CompleteAnswer},
+               InvalidCredentials, Forbidden, body=StepUpRequest, limit="step_up_address"),
         anyone("POST", "/api/auth/verify", auth.verify, "Prove an e-mail address by the mailed code or link", verified,
                InvalidChallenge, InvalidCredentials, Conflict, body=VerificationRequest, limit="verify_address"),
         anyone("POST", "/api/auth/verify/resend", auth.resend, "Have a new code mailed", {200: auth.ChallengeAnswer},
@@ -108,6 +113,7 @@ def _auth() -> list[Route]:
 
 def _sessions() -> list[Route]:
     own, account = partial(_row, "sessions", _SIGNED_IN, ()), partial(_row, "sessions", _SIGNED_IN, (Forbidden,))
+    anyone = partial(_row, "sessions", _ANYONE, ())
     ours, data, theirs = "/api/sessions", "/api/session/data", "/api/accounts/{account_id}/sessions"
     listed, ended, shown = {200: Page[SignInRecord]}, {200: sessions.EndedAnswer}, {200: dict[str, Any]}
     return [
@@ -115,9 +121,9 @@ def _sessions() -> list[Route]:
         own("DELETE", ours, sessions.end_others, "Sign out everywhere else", ended),
         own("GET", ours + "/{sign_in_id}", sessions.get_own, "One place where I am signed in", {200: SignInRecord}),
         own("DELETE", ours + "/{sign_in_id}", sessions.end_own, "Sign out there", {204: None}),
-        own("GET", data, sessions.read_data, "Read the session's data", shown, Forbidden, etag=True),
-        own("PATCH", data, sessions.change_data, "Change the session's data by a JSON merge patch", shown,
-            Forbidden, body=dict[str, Any], etag=True),
+        anyone("GET", data, sessions.read_data, "Read the session's data", shown, Forbidden, etag=True),
+        anyone("PATCH", data, sessions.change_data, "Change the session's data by a JSON merge patch", shown,
+               Unauthenticated, Forbidden, body=dict[str, Any], etag=True),
         account("GET", theirs, sessions.list_of_account, "Where an account is signed in", listed),
         account("DELETE", theirs, sessions.end_of_account, "Sign an account out everywhere", ended),
         account("GET", theirs + "/{sign_in_id}", sessions.get_one_of_account, "One place where an account is signed in",
@@ -211,6 +217,8 @@ def _pages(settings: Settings, pages: Pages) -> list[Route]:
         _page("POST", "/logout", sign_in.logout),
         _page("GET", "/setup", sign_in.setup),
         _page("POST", "/setup", sign_in.do_setup, limit="verify_address"),
+        _page("GET", "/step-up", sign_in.step_up),
+        _page("POST", "/step-up", sign_in.do_step_up, limit="step_up_address"),
         _page("GET", "/account", account.show, _SIGNED_IN),
         _page("POST", "/account/profile", account.change_profile, _SIGNED_IN),
         _page("GET", "/account/password", account.password, _SIGNED_IN),

@@ -13,6 +13,7 @@ from ostiary.authentication import (
     Registration,
     SignIn,
     SignIns,
+    StepUp,
     Verification,
 )
 from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen, Grants, Roles
@@ -21,7 +22,7 @@ from ostiary.credentials import Passwords
 from ostiary.crypto import KeyRing
 from ostiary.database import Database
 from ostiary.notify import Mailer
-from ostiary.sessions import SessionDataStore
+from ostiary.sessions import SessionDataStore, Sessions
 from ostiary.settings import Settings
 from ostiary.tokens import SigningKeys
 
@@ -49,8 +50,10 @@ class UseCases(msgspec.Struct, frozen=True):
     verification: Verification
     sign_in: SignIn
     sign_ins: SignIns
+    step_up: StepUp
     password_change: PasswordChange
     email_change: EmailChange
     first_administrator: FirstAdministrator
     recognition: Recognition
+    sessions: Sessions
     session_data: SessionDataStore

@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from ostiary.web.address import client_address, network_of
+from ostiary.base.network import network_of
+from ostiary.web.address import client_address
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 

@@ -16,6 +16,7 @@ from ostiary.authentication import (
     RegistrationRequest,
     SignedIn,
     SignInRequest,
+    StepUpRequest,
     VerificationRequest,
 )
 from ostiary.base.clock import Timestamp, rfc3339
@@ -94,6 +95,11 @@ async def login(exchange: Exchange) -> Response:
     return _challenge(outcome) if isinstance(outcome, Challenged) else complete(exchange, outcome)
 
 
+async def step_up(exchange: Exchange) -> Response:
+    body: StepUpRequest = exchange.body
+    return complete(exchange, await exchange.use.step_up(exchange.caller, body))
+
+
 async def verify(exchange: Exchange) -> Response:
     body: VerificationRequest = exchange.body
     outcome = await exchange.use.verification(exchange.caller, body)
@@ -143,7 +149,7 @@ async def change_me(exchange: Exchange) -> Response:
 
 async def change_password(exchange: Exchange) -> Response:
     body: PasswordChangeRequest = exchange.body
-    await exchange.use.password_change(exchange.caller, body)
+    exchange.renew(await exchange.use.password_change(exchange.caller, body))
     return answers.no_content()
 
 

@@ -12,6 +12,7 @@ from ostiary.base.pages import Page
 from ostiary.errors import InvalidRequest
 from ostiary.sessions import SessionData
 from ostiary.web import answers
+from ostiary.web.csrf import HEADER
 from ostiary.web.exchange import Exchange
 
 _ETAG = re.compile(r'"(\d{1,15})"')
@@ -65,18 +66,23 @@ async def end_one_of_account(exchange: Exchange) -> Response:
 
 
 async def read_data(exchange: Exchange) -> Response:
-    return _data(await exchange.use.session_data.read(exchange.caller))
+    return _data(exchange, await exchange.use.session_data.read(exchange.caller))
 
 
 async def change_data(exchange: Exchange) -> Response:
     patch: dict[str, Any] = exchange.body
     changed = await exchange.use.session_data.change(exchange.caller, patch, _if_match(exchange))
-    return _data(changed)
+    if changed.session is not None and changed.token is not None:
+        exchange.keep_session(changed.token, changed.session)
+    return _data(exchange, changed.data)
 
 
-def _data(data: SessionData) -> Response:
+def _data(exchange: Exchange, data: SessionData) -> Response:
     response = answers.json(data.data)
     response.headers["etag"] = f'"{data.version}"'
+    # Who has not signed in has no other way to one; without a session there is nothing yet to protect.
+    if exchange.caller.method == "session" and (csrf_token := exchange.csrf_token()) is not None:
+        response.headers[HEADER] = csrf_token
     return response
 
 

@@ -47,11 +47,12 @@ class AccountPages:
     async def change_password(self, exchange: Exchange) -> Response:
         try:
             request: PasswordChangeRequest = form_struct(exchange.form, PasswordChangeRequest)
-            await exchange.use.password_change(exchange.caller, request)
+            renewed = await exchange.use.password_change(exchange.caller, request)
         except OstiaryError as problem:
             if problem.field == "password":
                 problem.field = "new_password"
             return await self._password(exchange, problem)
+        exchange.renew(renewed)
         return self._pages.go(exchange, "/account", "password_changed")
 
     async def email(self, exchange: Exchange) -> Response:

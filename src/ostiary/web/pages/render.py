@@ -115,11 +115,11 @@ class Pages:
             retry_after=error.retry_after,
         )
 
-    def to_login(self, exchange: Exchange) -> Response:
-        """Have the person sign in and come back."""
+    def to(self, path: str, exchange: Exchange) -> Response:
+        """Have the person prove who they are, there, and come back."""
         query: bytes = exchange.scope["query_string"]
         here = quote(exchange.path) + ("?" + query.decode("latin-1") if query else "")
-        return redirect(f"{exchange.base}/login?next={quote(here, safe='/')}")
+        return redirect(f"{exchange.base}{path}?next={quote(here, safe='/')}")
 
     def go(self, exchange: Exchange, path: str, notice: str | None = None) -> Response:
         """Go to another page of ours, which shows ``notice``."""

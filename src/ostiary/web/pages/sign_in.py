@@ -14,9 +14,11 @@ from ostiary.authentication import (
     RegistrationRequest,
     SignedIn,
     SignInRequest,
+    StepUpRequest,
     VerificationRequest,
 )
-from ostiary.errors import InvalidChallenge, InvalidCredentials, OstiaryError
+from ostiary.errors import InvalidChallenge, InvalidCredentials, OstiaryError, Unauthenticated
+from ostiary.sessions.devices import device_name
 from ostiary.web.answers import redirect
 from ostiary.web.bodies import form_struct
 from ostiary.web.delivery import deliver, forget
@@ -28,6 +30,12 @@ _MAX_NEXT = 1024
 
 class LoginForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     identifier: str
+    password: str
+    remember: str = ""
+    next: str = ""
+
+
+class StepUpForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str
     next: str = ""
 
@@ -63,12 +71,24 @@ class SignInPages:
     async def do_login(self, exchange: Exchange) -> Response:
         try:
             form: LoginForm = form_struct(exchange.form, LoginForm)
-            outcome = await exchange.use.sign_in(exchange.caller, SignInRequest(form.identifier, form.password))
+            request = SignInRequest(form.identifier, form.password, remember=form.remember == "on")
+            outcome = await exchange.use.sign_in(exchange.caller, request)
         except OstiaryError as problem:
             if isinstance(problem, InvalidCredentials):
                 problem.field = "password"  # which of the two was wrong is not said; this one is empty again
             return self._login(exchange, exchange.form.get("next", ""), problem)
         return self._go_on(exchange, outcome, form.next)
+
+    async def step_up(self, exchange: Exchange) -> Response:
+        return await self._step_up(exchange, _query(exchange, "next"))
+
+    async def do_step_up(self, exchange: Exchange) -> Response:
+        try:
+            form: StepUpForm = form_struct(exchange.form, StepUpForm)
+            signed_in = await exchange.use.step_up(exchange.caller, StepUpRequest(form.password))
+        except OstiaryError as problem:
+            return await self._step_up(exchange, exchange.form.get("next", ""), problem)
+        return self._signed_in(exchange, signed_in, form.next, None)
 
     async def register(self, exchange: Exchange) -> Response:
         if exchange.caller.kind != "anonymous":
@@ -134,6 +154,20 @@ class SignInPages:
 
     def _login(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
         return self._pages.render(exchange, "login.html", problem=problem, next=following)
+
+    async def _step_up(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
+        try:
+            found, account = await exchange.use.step_up.waiting(exchange.caller)
+        except Unauthenticated:
+            return self._pages.go(exchange, "/login")
+        return self._pages.render(
+            exchange,
+            "step_up.html",
+            problem=problem,
+            next=following,
+            name=account.email or account.username or account.name,
+            device=device_name(found.session.user_agent),
+        )
 
     def _register(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
         rules = exchange.use.passwords.rules

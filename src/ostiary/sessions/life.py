@@ -1,0 +1,240 @@
+"""The life of a session: begun, found, given another secret, ended. The same in every store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from ostiary.base.clock import SECOND
+from ostiary.base.ids import new_id
+from ostiary.base.tokens import digest, new_token
+from ostiary.database import Database, Transaction
+from ostiary.errors import Unavailable
+from ostiary.sessions.model import Found, Session, SessionData
+from ostiary.sessions.store import Limit, SessionStore
+from ostiary.settings import SessionSettings
+
+MAX_USER_AGENT = 512
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a request comes from: network address and user agent."""
+
+    address: str
+    user_agent: str
+
+
+class _Epochs(msgspec.Struct, frozen=True):
+    session_epoch: int
+    privilege_epoch: int
+
+
+class Sessions:
+    """All sessions of one installation.
+
+    New ones go to the first store. Those of the others stay good until they are moved, so that an installation can
+    change its store while it runs.
+    """
+
+    def __init__(self, db: Database, stores: Sequence[SessionStore], settings: SessionSettings) -> None:
+        self._db = db
+        self._stores = stores
+        self._settings = settings
+        longest = max(settings.absolute, settings.remember_absolute)
+        self._longest = longest * SECOND
+        limit = settings.max_per_account
+        self._limit = Limit(limit, settings.on_limit == "refuse") if limit else None
+
+    async def begin(
+        self,
+        tx: Transaction,
+        now: int,
+        *,
+        account_id: str,
+        amr: str,
+        acr: str,
+        place: Place,
+        remember: bool = False,
+    ) -> tuple[str, Session]:
+        """A new session of somebody who has just proved who they are, and the secret that opens it.
+
+        Raises:
+            TooManySessions: the account has as many as it may have; raised when the transaction ends, for some stores.
+        """
+        epochs = await self._hold_epochs(tx, account_id)
+        settings = self._settings
+        idle, absolute = settings.idle, settings.absolute
+        if remember:
+            idle, absolute = settings.remember_idle, settings.remember_absolute
+        token, session = _new(now, place, idle * SECOND, absolute * SECOND)
+        session = msgspec.structs.replace(
+            session,
+            account_id=account_id,
+            epoch=epochs.session_epoch,
+            privilege_epoch=epochs.privilege_epoch,
+            amr=amr,
+            acr=acr,
+            authenticated_at=now,
+            remembered=remember,
+        )
+        await self._stores[0].begin(tx, session, self._limit)
+        return token, session
+
+    async def begin_anonymous(self, now: int, place: Place) -> tuple[str, Session]:
+        """A new session of nobody, to keep data in, and the secret that opens it."""
+        token, session = _new(now, place, self._settings.anonymous_idle * SECOND, self._settings.absolute * SECOND)
+        async with self._db.transaction() as tx:
+            await self._stores[0].begin(tx, session)
+        return token, session
+
+    async def find(self, token: str, now: int) -> Found | None:
+        """The open session that this secret opens; its sliding expiry moves on."""
+        return await self.find_by_hash(digest(token), now)
+
+    async def find_by_hash(self, id_hash: bytes, now: int) -> Found | None:
+        """The same, for who has found it once already.
+
+        Raises:
+            Unavailable: there is none here, but some are kept in a store that this process does not know.
+        """
+        for store in self._stores:
+            if (found := await store.find(id_hash, now)) is not None:
+                return found
+        if len(self._stores) == 1 and await in_redis(self._db):
+            raise Unavailable("Some sessions are kept in Redis, which this process is not set up to read.")
+        return None
+
+    async def rotate(
+        self,
+        session: Session,
+        now: int,
+        *,
+        privilege_epoch: int | None = None,
+        proved: tuple[str, str] | None = None,
+        place: Place | None = None,
+    ) -> tuple[str, Session] | None:
+        """The same session behind a new secret, as at every change of privilege (OWASP ASVS 5.0, 7.2.4).
+
+        The one before opens it, as it was, for half a minute: requests that are under way are not signed out.
+
+        Args:
+            privilege_epoch: the account's, where that is what has changed.
+            proved: amr and acr, where the person has just proved who they are.
+            place: where the session is to be at home from now on.
+
+        Returns:
+            The secret and the session; None where another request has done it already, or the session has ended.
+        """
+        token = new_token()
+        after = msgspec.structs.replace(session, id_hash=digest(token), seen_at=now)
+        if privilege_epoch is not None:
+            after = msgspec.structs.replace(after, privilege_epoch=privilege_epoch)
+        if proved is not None:
+            after = msgspec.structs.replace(after, amr=proved[0], acr=proved[1], authenticated_at=now)
+        if place is not None:
+            after = msgspec.structs.replace(after, address=place.address, user_agent=place.user_agent[:MAX_USER_AGENT])
+        for store in self._stores:
+            if await store.rotate(session, after):
+                return token, after
+        return None
+
+    async def bind(self, session: Session, key: bytes, now: int) -> bool:
+        """Bind a session to a public key, for good; False where it is bound already, or has ended."""
+        for store in self._stores:
+            if await store.bind(session, key, now):
+                return True
+        return False
+
+    async def of_account(self, account_id: str, now: int) -> list[Session]:
+        """The account's open sessions, newest first."""
+        found = [session for store in self._stores for session in await store.of_account(account_id, now)]
+        return sorted(found, key=lambda session: (session.created_at, session.id), reverse=True)
+
+    async def end(self, tx: Transaction, session_id: str, account_id: str | None, now: int) -> bool:
+        """End one session of an account, or one of nobody; False when it had ended."""
+        ended = [await store.end(tx, session_id, account_id, now + self._longest) for store in self._stores]
+        return any(ended)
+
+    async def end_all(self, tx: Transaction, account_id: str, keep: str | None = None) -> None:
+        """End every session of an account, except the one whose id is ``keep``: one write, whatever their number."""
+        await tx.execute(
+            "UPDATE accounts SET session_epoch = session_epoch + 1, kept_session = CAST(:keep AS TEXT)"
+            " WHERE id = :account_id",
+            account_id=account_id,
+            keep=keep,
+        )
+        for store in self._stores:
+            await store.end_all(tx, account_id, keep)
+
+    async def read_data(self, session_id: str) -> SessionData:
+        """What is kept in a session."""
+        found = [await store.read_data(session_id) for store in self._stores]
+        return max(found, key=lambda data: data.version)
+
+    async def replace_data(self, session: Session, after: SessionData) -> bool:
+        """Write what is kept in a session; False where another change came before."""
+        # What is new goes to the first store; what is there, it is conditional on where it lies.
+        for store in self._stores[:1] if after.version == 1 else self._stores:
+            if await store.replace_data(session, after):
+                return True
+        return False
+
+    async def carry_data(self, tx: Transaction, session_id: str, after: Session) -> None:
+        """Give what is kept in one session to another, new one."""
+        for store in self._stores:
+            await store.carry_data(tx, session_id, after)
+
+    async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:
+        """Delete up to ``limit`` of what has expired; returns how many."""
+        ended = await tx.execute(
+            "DELETE FROM ended_sessions WHERE id IN"
+            " (SELECT id FROM ended_sessions WHERE until <= :now ORDER BY until LIMIT :limit)",
+            now=now,
+            limit=limit,
+        )
+        return max([ended, *[await store.sweep(tx, now, limit) for store in self._stores]])
+
+    async def _hold_epochs(self, tx: Transaction, account_id: str) -> _Epochs:
+        epochs = await tx.fetch_one(
+            _Epochs,
+            "SELECT session_epoch, privilege_epoch FROM accounts WHERE id = :id /* FOR NO KEY UPDATE */",
+            id=account_id,
+        )
+        if epochs is None:
+            raise Unavailable("The account was deleted a moment ago.")
+        return epochs
+
+
+async def in_redis(db: Database) -> bool:
+    """Whether some sessions of this installation are kept in Redis."""
+    return await db.fetch_value("SELECT 1 FROM session_stores WHERE name = 'redis'") is not None
+
+
+async def note_store(tx: Transaction, store: Literal["redis"]) -> None:
+    """Remember that some sessions are kept there from now on."""
+    await tx.execute("INSERT INTO session_stores (name) VALUES (:name) ON CONFLICT DO NOTHING", name=store)
+
+
+def _new(now: int, place: Place, idle: int, absolute: int) -> tuple[str, Session]:
+    token = new_token()
+    session = Session(
+        id=new_id("ses", now),
+        id_hash=digest(token),
+        account_id=None,
+        epoch=0,
+        privilege_epoch=0,
+        amr="",
+        acr="",
+        authenticated_at=0,
+        created_at=now,
+        seen_at=now,
+        idle=idle,
+        expires_at=now + absolute,
+        remembered=False,
+        superseded=False,
+        address=place.address,
+        user_agent=place.user_agent[:MAX_USER_AGENT],
+    )
+    return token, session

@@ -1,0 +1,209 @@
+"""Sessions in the database, SQLite or PostgreSQL. Each change of state is one conditional statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ostiary.audit import SYSTEM, Event, record
+from ostiary.database import Database, Memo, Transaction, Value
+from ostiary.errors import TooManySessions
+from ostiary.sessions.model import NO_DATA, Found, Session, SessionData
+from ostiary.sessions.store import GRACE, Limit, SessionStore
+
+_NAMES = Session.__struct_fields__
+_COLUMNS = ", ".join(_NAMES)
+_VALUES = ", ".join(":" + name for name in _NAMES)
+_INSERT = f"INSERT INTO sessions ({_COLUMNS}, idle_expires_at) VALUES ({_VALUES}, :idle_expires_at)"
+
+STANDS = "a.status = 'active' AND (a.session_epoch = {epoch} OR a.kept_session = {id})"
+"""Whether a session is still good as far as its account ``a`` goes: the one text of that rule."""
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Data(msgspec.Struct, frozen=True):
+    data: bytes
+    version: int
+
+
+class SqlSessions(SessionStore):
+    """See :class:`SessionStore`."""
+
+    def __init__(self, db: Database, account_columns: Sequence[str]) -> None:
+        """``account_columns``: what to read along of ``accounts``, since every request needs both."""
+        self._db = db
+        self._memo: Memo[bytes, tuple[Value, ...]] = Memo(db)
+        self._select = (
+            f"SELECT {', '.join(f's.{name}' for name in _NAMES)}, a.privilege_epoch,"
+            f" {', '.join(f'a.{name}' for name in account_columns)}"
+            " FROM sessions s LEFT JOIN accounts a ON a.id = s.account_id"
+            f" WHERE s.id_hash = :id_hash AND (s.account_id IS NULL OR {STANDS.format(epoch='s.epoch', id='s.id')})"
+        )
+
+    async def find(self, id_hash: bytes, now: int) -> Found | None:
+        row = await self._memo.get(id_hash, lambda: self._db.fetch_tuple(self._select, id_hash=id_hash))
+        if row is None:
+            return None
+        session = Session(*row[: len(_NAMES)])  # type: ignore[arg-type]  # the columns are those of the struct
+        if session.idle_expires_at <= now:
+            return None
+        if session.is_due(now):
+            await self._touch(session, now)
+        if session.account_id is None:
+            return Found(session, None, 0)
+        return Found(session, row[len(_NAMES) + 1 :], row[len(_NAMES)])  # type: ignore[arg-type]
+
+    async def _touch(self, session: Session, now: int) -> None:
+        async with self._db.transaction() as tx:
+            await tx.execute(
+                "UPDATE sessions SET seen_at = :now, idle_expires_at = :until"
+                # Of requests at once, one writes.
+                " WHERE id_hash = :id_hash AND seen_at = :seen_at AND superseded = 0",
+                id_hash=session.id_hash,
+                now=now,
+                until=min(now + session.idle, session.expires_at),
+                seen_at=session.seen_at,
+            )
+
+    async def begin(self, tx: Transaction, session: Session, limit: Limit | None = None) -> None:
+        if limit is not None and session.account_id is not None:
+            await self._make_room(tx, session.account_id, session.created_at, limit)
+        await self._insert(tx, session)
+
+    async def _insert(self, tx: Transaction, session: Session) -> None:
+        await tx.execute(_INSERT, **_row(session))
+
+    async def _make_room(self, tx: Transaction, account_id: str, now: int, limit: Limit) -> None:
+        """The caller holds the account's row, so that two sign-ins at once do not both find room for the last."""
+        open_ones = await tx.fetch_all(
+            _Id,
+            "SELECT id FROM sessions WHERE account_id = :account_id AND superseded = 0 AND idle_expires_at > :now"
+            " ORDER BY created_at, id",
+            account_id=account_id,
+            now=now,
+        )
+        excess = len(open_ones) - limit.sessions + 1
+        if excess > 0 and limit.refuse:
+            raise TooManySessions
+        for oldest in open_ones[: max(excess, 0)]:
+            await self.end(tx, oldest.id, account_id, now)
+            await record_ended_by_limit(tx, now, account_id, oldest.id)
+
+    async def rotate(self, before: Session, after: Session) -> bool:
+        grace_ends = min(after.seen_at + GRACE, before.expires_at)
+        async with self._db.transaction() as tx:
+            claimed = await tx.execute(
+                "UPDATE sessions SET superseded = 1, expires_at = :until, idle_expires_at = :until"
+                " WHERE id_hash = :id_hash AND superseded = 0",
+                id_hash=before.id_hash,
+                until=grace_ends,
+            )
+            if claimed:
+                await self._insert(tx, after)
+        return claimed == 1
+
+    async def bind(self, session: Session, key: bytes, now: int) -> bool:
+        async with self._db.transaction() as tx:
+            bound = await tx.execute(
+                "UPDATE sessions SET bound_key = :key, bound_at = :now"
+                " WHERE id_hash = :id_hash AND superseded = 0 AND bound_at = 0",
+                id_hash=session.id_hash,
+                key=key,
+                now=now,
+            )
+        return bound == 1
+
+    async def of_account(self, account_id: str, now: int) -> list[Session]:
+        return await self._db.fetch_all(
+            Session,
+            f"SELECT {', '.join(f's.{name}' for name in _NAMES)} FROM sessions s JOIN accounts a ON a.id = s.account_id"
+            " WHERE s.account_id = :account_id AND s.superseded = 0 AND s.idle_expires_at > :now"
+            f" AND {STANDS.format(epoch='s.epoch', id='s.id')} ORDER BY s.created_at DESC, s.id DESC LIMIT 200",
+            account_id=account_id,
+            now=now,
+        )
+
+    async def end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
+        whose = "account_id IS NULL" if account_id is None else "account_id = :account_id"
+        ended = await tx.execute(
+            f"DELETE FROM sessions WHERE id = :id AND {whose}",
+            id=session_id,
+            **({} if account_id is None else {"account_id": account_id}),
+        )
+        if ended:
+            await tx.execute("DELETE FROM session_data WHERE session_id = :id", id=session_id)
+        return ended > 0
+
+    async def end_all(self, tx: Transaction, account_id: str, keep: str | None) -> None:
+        theirs = "account_id = :account_id AND id <> :keep"
+        await tx.execute(
+            f"DELETE FROM session_data WHERE session_id IN (SELECT id FROM sessions WHERE {theirs})",
+            account_id=account_id,
+            keep=keep or "",
+        )
+        await tx.execute(f"DELETE FROM sessions WHERE {theirs}", account_id=account_id, keep=keep or "")
+
+    async def read_data(self, session_id: str) -> SessionData:
+        row = await self._db.fetch_one(
+            _Data, "SELECT data, version FROM session_data WHERE session_id = :id", id=session_id
+        )
+        return NO_DATA if row is None else SessionData(msgspec.json.decode(row.data), row.version)
+
+    async def replace_data(self, session: Session, after: SessionData) -> bool:
+        data = msgspec.json.encode(after.data)
+        async with self._db.transaction() as tx:
+            if after.version == 1:
+                changed = await tx.execute(
+                    "INSERT INTO session_data (session_id, data, version, expires_at)"
+                    " VALUES (:id, :data, 1, :expires_at) ON CONFLICT DO NOTHING",
+                    id=session.id,
+                    data=data,
+                    expires_at=session.expires_at,
+                )
+            else:
+                changed = await tx.execute(
+                    "UPDATE session_data SET data = :data, version = :version"
+                    " WHERE session_id = :id AND version = :before",
+                    id=session.id,
+                    data=data,
+                    version=after.version,
+                    before=after.version - 1,
+                )
+        return changed == 1
+
+    async def carry_data(self, tx: Transaction, session_id: str, after: Session) -> None:
+        await tx.execute(
+            "UPDATE session_data SET session_id = :after, expires_at = :expires_at WHERE session_id = :before",
+            before=session_id,
+            after=after.id,
+            expires_at=after.expires_at,
+        )
+
+    async def sweep(self, tx: Transaction, now: int, limit: int) -> int:
+        sessions = await tx.execute(
+            "DELETE FROM sessions WHERE idle_expires_at <= :now AND id_hash IN"
+            " (SELECT id_hash FROM sessions WHERE idle_expires_at <= :now ORDER BY idle_expires_at LIMIT :limit)",
+            now=now,
+            limit=limit,
+        )
+        data = await tx.execute(
+            "DELETE FROM session_data WHERE session_id IN"
+            " (SELECT session_id FROM session_data WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit)",
+            now=now,
+            limit=limit,
+        )
+        return max(sessions, data)
+
+
+def _row(session: Session) -> dict[str, Value]:
+    row = msgspec.structs.asdict(session) | {"idle_expires_at": session.idle_expires_at}
+    return row | {"remembered": int(session.remembered), "superseded": int(session.superseded)}
+
+
+async def record_ended_by_limit(tx: Transaction, now: int, account_id: str, session_id: str) -> None:
+    """A sign-in beyond the limit has ended the oldest session."""
+    await record(tx, now, Event.SESSION_ENDED, SYSTEM, account_id, session=session_id, reason="limit")
