@@ -284,6 +284,13 @@ def test_a_secret_that_is_refused_is_not_repeated(variable: str) -> None:
     assert "hunter2" not in fault
 
 
+def test_config_show_hides_each_password_in_the_url_of_redis() -> None:
+    url = "redis+sentinel://ostiary:hunter2@one:26379,two:26379/master/0?sentinel_password=hunter2&ssl=x"
+    rows = {path: value for path, value, _ in shown(load(PRODUCTION | {"OSTIARY_REDIS_URL": url}))}
+
+    assert rows["redis.url"] == url.replace("hunter2", "********")
+
+
 def test_config_show_lists_every_setting_with_its_source() -> None:
     rows = {path: (value, source) for path, value, source in shown(load(PRODUCTION))}
 

@@ -135,8 +135,8 @@ def _read_cookie_path(raw: str) -> str:
 
 
 def masked_url(url: str) -> str:
-    """``url`` without the password in it, if it holds one."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:********@", url)
+    """``url`` without the passwords in it, if it holds any."""
+    return re.sub(r"(?<=password=)[^&]*", "********", re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:********@", url))
 
 
 def _refuse() -> Any:
