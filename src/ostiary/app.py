@@ -36,6 +36,7 @@ from ostiary.database import Database, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError
 from ostiary.notify import FailedMail, Mailer
 from ostiary.sessions import SessionDataStore, Sessions, SqlSessions
+from ostiary.sessions.places import Places
 from ostiary.settings import Settings
 from ostiary.tokens import AccessTokens, RefreshTokens, SigningKeys
 from ostiary.web.use_cases import UseCases
@@ -117,11 +118,12 @@ class Ostiary:
         self._tasks = [asyncio.create_task(self.use.mailer.run(self._stop)), asyncio.create_task(self._sweep())]
 
     async def close(self) -> None:
-        """Finish the work in the background, then close the database."""
+        """Finish the work in the background, then close what is open."""
         self._stop.set()
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        self.use.places.close()
         await self.use.db.close()
 
     async def __aenter__(self) -> Self:
@@ -215,6 +217,7 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
     refresh_tokens = RefreshTokens(db, settings.tokens)
     flows = Flows(db, settings.registration)
     letters = Letters(mailer, settings)
+    places = Places.open(settings.geo.database)
     throttle = Throttle(settings.limits)
     new_sessions = settings.limits.anonymous_session_address
     confirm = PasswordConfirmation(db, passwords, throttle)
@@ -226,6 +229,7 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         keys=keys,
         signing_keys=SigningKeys(db, keys),
         mailer=mailer,
+        places=places,
         passwords=passwords,
         accounts=accounts,
         authorizer=authorizer,
@@ -239,7 +243,7 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         registration=Registration(db, accounts, passwords, flows, letters, throttle, settings),
         verification=Verification(db, accounts, passwords, flows, completion, letters, throttle),
         sign_in=SignIn(db, accounts, passwords, flows, completion, letters, throttle),
-        sign_ins=SignIns(db, accounts, sessions, access_tokens, refresh_tokens, authorizer),
+        sign_ins=SignIns(db, accounts, sessions, access_tokens, refresh_tokens, authorizer, places),
         password_change=PasswordChange(db, profiles, passwords, sessions, refresh_tokens, flows, letters, confirm),
         email_change=EmailChange(db, accounts, profiles, flows, letters, throttle, confirm),
         first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),

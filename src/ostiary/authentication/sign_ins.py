@@ -15,11 +15,18 @@ from ostiary.database import Database, Transaction
 from ostiary.errors import InvalidToken, NotFound
 from ostiary.permissions import Permission
 from ostiary.sessions import Session, Sessions
+from ostiary.sessions.devices import device_name
+from ostiary.sessions.places import Places
 from ostiary.tokens import AccessTokens, RefreshFamily, RefreshTokens
 
 
 class SignInRecord(msgspec.Struct, frozen=True):
-    """One place where an account is signed in, as the API shows it."""
+    """One place where an account is signed in, as the API shows it.
+
+    Attributes:
+        device: the user agent for people, like "Firefox on Linux".
+        place: where the address is, like "Lyon, France", by the GeoIP database; None where it is not known.
+    """
 
     id: str
     kind: Literal["session", "token"]
@@ -29,6 +36,8 @@ class SignInRecord(msgspec.Struct, frozen=True):
     expires_at: Timestamp
     address: str
     user_agent: str
+    device: str
+    place: str | None
 
 
 class SignIns:
@@ -42,6 +51,7 @@ class SignIns:
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
         authorizer: Authorizer,
+        places: Places,
     ) -> None:
         self._db = db
         self._accounts = accounts
@@ -49,6 +59,7 @@ class SignIns:
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
         self._authorizer = authorizer
+        self._places = places
 
     async def list(self, caller: Caller, account_id: str | None = None) -> list[SignInRecord]:
         """The sign-ins of the caller's own account, or of another one to who may see them; newest first.
@@ -58,8 +69,10 @@ class SignIns:
             Forbidden: it is another account's, and the caller may not see those.
         """
         account_id = await self._permit(caller, account_id, Permission.SESSIONS_READ)
-        found = [_of_session(session, caller) for session in await self._sessions.of_account(account_id, caller.at)]
-        found += [_of_family(family, caller) for family in await self._refresh_tokens.of_account(account_id, caller.at)]
+        sessions = await self._sessions.of_account(account_id, caller.at)
+        families = await self._refresh_tokens.of_account(account_id, caller.at)
+        found = [_of_session(session, caller, self._places) for session in sessions]
+        found += [_of_family(family, caller, self._places) for family in families]
         return sorted(found, key=lambda sign_in: sign_in.created_at, reverse=True)
 
     async def get(self, caller: Caller, sign_in_id: str, account_id: str | None = None) -> SignInRecord:
@@ -174,7 +187,7 @@ class SignIns:
         await record(tx, caller.at, event, caller.actor, account_id, sign_in=sign_in_id)
 
 
-def _of_session(session: Session, caller: Caller) -> SignInRecord:
+def _of_session(session: Session, caller: Caller, places: Places) -> SignInRecord:
     return SignInRecord(
         id=session.id,
         kind="session",
@@ -184,10 +197,12 @@ def _of_session(session: Session, caller: Caller) -> SignInRecord:
         expires_at=rfc3339(session.idle_expires_at),
         address=session.address,
         user_agent=session.user_agent,
+        device=device_name(session.user_agent),
+        place=places.of(session.address),
     )
 
 
-def _of_family(family: RefreshFamily, caller: Caller) -> SignInRecord:
+def _of_family(family: RefreshFamily, caller: Caller, places: Places) -> SignInRecord:
     return SignInRecord(
         id=family.id,
         kind="token",
@@ -197,4 +212,6 @@ def _of_family(family: RefreshFamily, caller: Caller) -> SignInRecord:
         expires_at=rfc3339(family.idle_expires_at),
         address=family.address,
         user_agent=family.user_agent,
+        device=device_name(family.user_agent),
+        place=places.of(family.address),
     )

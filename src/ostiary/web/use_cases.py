@@ -23,6 +23,7 @@ from ostiary.crypto import KeyRing
 from ostiary.database import Database
 from ostiary.notify import Mailer
 from ostiary.sessions import SessionDataStore, Sessions
+from ostiary.sessions.places import Places
 from ostiary.settings import Settings
 from ostiary.tokens import SigningKeys
 
@@ -36,6 +37,7 @@ class UseCases(msgspec.Struct, frozen=True):
     keys: KeyRing
     signing_keys: SigningKeys
     mailer: Mailer
+    places: Places
     passwords: Passwords
     accounts: AccountStore
     authorizer: Authorizer

@@ -13,7 +13,6 @@ from ostiary.authentication import EmailChangeRequest, PasswordChangeRequest, Si
 from ostiary.base.clock import rfc3339
 from ostiary.errors import OstiaryError
 from ostiary.web.bodies import form_struct
-from ostiary.web.device import device_name
 from ostiary.web.exchange import Exchange
 from ostiary.web.pages.render import Pages, is_administrator
 from ostiary.web.pages.sign_in import keep_flow
@@ -116,7 +115,8 @@ def _sign_in(one: SignInRecord) -> dict[str, Any]:
     return {
         "id": one.id,
         "kind": "browser" if one.kind == "session" else "app",
-        "device": device_name(one.user_agent),
+        "device": one.device,
+        "place": one.place,
         "address": one.address,
         "created": moment(one.created_at),
         "seen": moment(one.used_at),
