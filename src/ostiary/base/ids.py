@@ -11,12 +11,28 @@ import secrets
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-_SHAPE = re.compile(r"[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}")
+_TO_BASE_32 = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+_SHAPE = re.compile(r"[a-z]{2,8}_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 def new_id(prefix: str, now: int) -> str:
     """A new id with ``prefix``, sorting after every id made in an earlier millisecond. ``now`` in milliseconds."""
-    value = (now << 80) | secrets.randbits(80)
+    return _text(prefix, (now << 80) | secrets.randbits(80))
+
+
+def id_to_bytes(text: str) -> bytes:
+    """The 16 bytes behind an id, without its prefix. ValueError: it has not the form of an id."""
+    if _SHAPE.fullmatch(text) is None:
+        raise ValueError("not an id")
+    return int(text[-26:].translate(_TO_BASE_32), 32).to_bytes(16)
+
+
+def id_from_bytes(prefix: str, raw: bytes) -> str:
+    """The id with ``prefix`` that :func:`id_to_bytes` made ``raw`` of."""
+    return _text(prefix, int.from_bytes(raw))
+
+
+def _text(prefix: str, value: int) -> str:
     return prefix + "_" + "".join(_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10))
 
 

@@ -36,6 +36,20 @@ def test_ids_have_one_form() -> None:
     assert len({ids.new_id("acc", 0) for _ in range(1000)}) == 1000
 
 
+@given(st.integers(0, 2**48 - 1))
+def test_an_id_is_16_bytes_and_its_prefix(now: int) -> None:
+    made = ids.new_id("ses", now)
+    raw = ids.id_to_bytes(made)
+    assert raw[:6] == now.to_bytes(6)
+    assert ids.id_from_bytes("ses", raw) == made
+
+
+@pytest.mark.parametrize("text", ["", "acc_", "acc_" + "i" * 26, "acc_" + "0" * 25, "8" * 26, "acc_" + "z" * 26])
+def test_what_is_no_id_has_no_bytes(text: str) -> None:
+    with pytest.raises(ValueError, match="not an id"):
+        ids.id_to_bytes(text)
+
+
 def test_tokens_have_256_random_bits_and_codes_their_digits() -> None:
     assert len({tokens.new_token() for _ in range(1000)}) == 1000
     assert {len(tokens.new_token("p_")) for _ in range(100)} == {2 + 43}
