@@ -102,6 +102,17 @@ def ostiary_server(folder: Path, core: int) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def production_server(core: int, environ: dict[str, str]) -> Iterator[Server]:
+    """``ostiary serve`` with these settings in its environment."""
+    port = free_port()
+    server = Server(["-m", "ostiary", "serve", "--migrate", "--port", str(port)], port, core, "/healthz", environ)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
 def starlette_server(folder: Path, core: int, body: bytes) -> Iterator[Server]:
     """The baseline: uvicorn with one plain Starlette route that answers ``body``."""
     port = free_port()

@@ -35,7 +35,9 @@ from ostiary.crypto import KeyRing, PasswordHasher, Sealer, Unsealable, derive_k
 from ostiary.database import Database, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError
 from ostiary.notify import FailedMail, Mailer
-from ostiary.sessions import SessionDataStore, Sessions, SqlSessions
+from ostiary.sessions import SessionDataStore, Sessions, SessionStore, SqlSessions
+from ostiary.sessions.life import in_redis, note_redis
+from ostiary.sessions.migration import SessionMigration, StoreName
 from ostiary.sessions.places import Places
 from ostiary.settings import Settings
 from ostiary.tokens import AccessTokens, RefreshTokens, SigningKeys
@@ -44,6 +46,7 @@ from ostiary.web.use_cases import UseCases
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from ostiary.database.redis import Redis
     from ostiary.web.application import WebApplication
 
 _log = logging.getLogger("ostiary")
@@ -90,16 +93,22 @@ class Ostiary:
         """Put every room on a database that is open and up to date; closing the installation closes it.
 
         Raises:
-            ConfigurationError: there is no master key, or it is not the one that sealed what is in the database.
+            ConfigurationError: there is no master key, or it is not the one that sealed what is in the database; or
+                sessions are kept in a Redis that is not set.
+            Unavailable: Redis does not answer.
         """
         if settings.master_key is None:
             raise ConfigurationError(["master_key: is not set; it seals the secrets in the database"])
+        redis = await _open_redis(settings, db)
         try:
-            return await _compose(cls, settings, clock, db, parse_master_key(settings.master_key.reveal()))
-        except Unsealable as cause:
-            raise ConfigurationError(
-                ["master_key: is not the one that sealed the keys in this database; use that one, or another database"]
-            ) from cause
+            return await _compose(cls, settings, clock, db, redis, parse_master_key(settings.master_key.reveal()))
+        except BaseException as cause:
+            if redis is not None:
+                await redis.close()
+            if isinstance(cause, Unsealable):
+                fault = "is not the one that sealed the keys in this database; use that one, or another database"
+                raise ConfigurationError([f"master_key: {fault}"]) from cause
+            raise
 
     @cached_property
     def web(self) -> WebApplication:
@@ -124,6 +133,8 @@ class Ostiary:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self.use.places.close()
+        if self.use.redis is not None:
+            await self.use.redis.close()
         await self.use.db.close()
 
     async def __aenter__(self) -> Self:
@@ -184,7 +195,32 @@ class Sweepers:
         return swept
 
 
-async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Database, master_key: bytes) -> Ostiary:
+async def _open_redis(settings: Settings, db: Database) -> Redis | None:
+    if settings.redis.url is None:
+        if await in_redis(db):
+            fault = "is not set, but sessions are kept in Redis; `ostiary sessions migrate --to database` moves them"
+            raise ConfigurationError([f"redis.url: {fault}"])
+        return None
+    from ostiary.database.redis import Redis
+
+    redis = await Redis.open(settings.redis.url, settings.redis.prefix)
+    if settings.sessions.store == "redis":
+        await note_redis(db, used=True)
+    return redis
+
+
+def _session_stores(db: Database, redis: Redis | None) -> dict[StoreName, SessionStore]:
+    stores: dict[StoreName, SessionStore] = {"database": SqlSessions(db, Account.__struct_fields__)}
+    if redis is not None:
+        from ostiary.sessions.redis import RedisSessions
+
+        stores["redis"] = RedisSessions(redis, db, Account.__struct_fields__)
+    return stores
+
+
+async def _compose(
+    cls: type[Ostiary], settings: Settings, clock: Clock, db: Database, redis: Redis | None, master_key: bytes
+) -> Ostiary:
     sealer = Sealer(master_key)
     keys = KeyRing(
         db,
@@ -212,7 +248,9 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
     accounts = AccountStore(db)
     profiles = Profiles(db, accounts)
     passwords = Passwords(db, hasher, settings.passwords)
-    sessions = Sessions(db, [SqlSessions(db, Account.__struct_fields__)], settings.sessions)
+    stores = _session_stores(db, redis)
+    stores_in_turn = sorted(stores, key=lambda name: name != settings.sessions.store)
+    sessions = Sessions(db, [stores[name] for name in stores_in_turn], settings.sessions)
     access_tokens = AccessTokens(keys, settings.issuer, settings.tokens, clock)
     refresh_tokens = RefreshTokens(db, settings.tokens)
     flows = Flows(db, settings.registration)
@@ -226,6 +264,7 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         settings=settings,
         clock=clock,
         db=db,
+        redis=redis,
         keys=keys,
         signing_keys=SigningKeys(db, keys),
         mailer=mailer,
@@ -250,6 +289,7 @@ async def _compose(cls: type[Ostiary], settings: Settings, clock: Clock, db: Dat
         step_up=StepUp(db, sessions, confirm),
         recognition=Recognition(db, accounts, sessions, access_tokens, authorizer, settings.sessions),
         sessions=sessions,
+        session_migration=SessionMigration(db, stores),
         session_data=SessionDataStore(sessions, Limiter(new_sessions.count, new_sessions.seconds)),
     )
     sweepers = Sweepers(db, accounts, sessions, refresh_tokens, flows, settings.registration.pending_ttl)

@@ -17,6 +17,7 @@ from ostiary.cli.openapi import openapi
 from ostiary.cli.outbox import outbox
 from ostiary.cli.roles import roles
 from ostiary.cli.serve import serve
+from ostiary.cli.sessions import sessions
 
 
 @click.group(cls=Root)
@@ -50,7 +51,7 @@ def version() -> None:
     click.echo(f'{{"version": "{found}"}}' if invocation().json else found)
 
 
-for command in (dev, serve, migrate, config, accounts, roles, grants, check, keys, audit, outbox, openapi):
+for command in (dev, serve, migrate, config, accounts, sessions, roles, grants, check, keys, audit, outbox, openapi):
     ostiary.add_command(command)
 
 

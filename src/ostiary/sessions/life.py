@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
@@ -212,9 +211,15 @@ async def in_redis(db: Database) -> bool:
     return await db.fetch_value("SELECT 1 FROM session_stores WHERE name = 'redis'") is not None
 
 
-async def note_store(tx: Transaction, store: Literal["redis"]) -> None:
-    """Remember that some sessions are kept there from now on."""
-    await tx.execute("INSERT INTO session_stores (name) VALUES (:name) ON CONFLICT DO NOTHING", name=store)
+async def note_redis(db: Database, *, used: bool) -> None:
+    """Remember whether some sessions are kept in Redis from now on."""
+    if used == await in_redis(db):
+        return
+    async with db.transaction() as tx:
+        if used:
+            await tx.execute("INSERT INTO session_stores (name) VALUES ('redis') ON CONFLICT DO NOTHING")
+        else:
+            await tx.execute("DELETE FROM session_stores WHERE name = 'redis'")
 
 
 def _new(now: int, place: Place, idle: int, absolute: int) -> tuple[str, Session]:

@@ -78,4 +78,11 @@ class SessionData(msgspec.Struct, frozen=True):
     version: int
 
 
+class Stored(msgspec.Struct, frozen=True):
+    """All that a store holds of a session: what moves from one store to another."""
+
+    session: Session
+    data: SessionData
+
+
 NO_DATA = SessionData({}, 0)

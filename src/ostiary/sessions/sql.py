@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
 from ostiary.audit import SYSTEM, Event, record
 from ostiary.database import Database, Memo, Transaction, Value
 from ostiary.errors import TooManySessions
-from ostiary.sessions.model import NO_DATA, Found, Session, SessionData
+from ostiary.sessions.model import NO_DATA, Found, Session, SessionData, Stored
 from ostiary.sessions.store import GRACE, Limit, SessionStore
 
 _NAMES = Session.__struct_fields__
@@ -197,6 +197,68 @@ class SqlSessions(SessionStore):
             limit=limit,
         )
         return max(sessions, data)
+
+    async def count(self) -> int:
+        found: int = await self._db.fetch_value("SELECT COUNT(*) FROM sessions")
+        return found
+
+    async def batches(self, size: int) -> AsyncIterator[list[Stored]]:
+        after = b""
+        while rows := await self._db.fetch_all(
+            Session,
+            f"SELECT {_COLUMNS} FROM sessions WHERE id_hash > :after ORDER BY id_hash LIMIT :size",
+            after=after,
+            size=size,
+        ):
+            yield [Stored(session, await self.read_data(session.id)) for session in rows]
+            after = rows[-1].id_hash
+
+    async def put(self, stored: Sequence[Stored]) -> None:
+        async with self._db.transaction() as tx:
+            for one in stored:
+                ended = await tx.fetch_value("SELECT 1 FROM ended_sessions WHERE id = :id", id=one.session.id)
+                gone = one.session.account_id is not None and None is await tx.fetch_value(
+                    "SELECT 1 FROM accounts WHERE id = :id", id=one.session.account_id
+                )
+                if ended is None and not gone:
+                    await tx.execute(_INSERT + " ON CONFLICT DO NOTHING", **_row(one.session))
+                    await self._put_data(tx, one)
+
+    async def _put_data(self, tx: Transaction, stored: Stored) -> None:
+        if stored.data.version:
+            await tx.execute(
+                "INSERT INTO session_data (session_id, data, version, expires_at)"
+                " VALUES (:id, :data, :version, :expires_at) ON CONFLICT DO NOTHING",
+                id=stored.session.id,
+                data=msgspec.json.encode(stored.data.data),
+                version=stored.data.version,
+                expires_at=stored.session.expires_at,
+            )
+
+    async def remove(self, stored: Sequence[Stored]) -> list[Stored]:
+        async with self._db.transaction() as tx:
+            return [one for one in stored if not await self._remove(tx, one)]
+
+    async def _remove(self, tx: Transaction, stored: Stored) -> bool:
+        session = stored.session
+        removed = await tx.execute(
+            "DELETE FROM sessions WHERE id_hash = :id_hash AND seen_at = :seen_at AND superseded = :superseded"
+            " AND bound_at = :bound_at AND :version ="
+            " COALESCE((SELECT version FROM session_data WHERE session_id = :id), 0)",
+            id_hash=session.id_hash,
+            seen_at=session.seen_at,
+            superseded=int(session.superseded),
+            bound_at=session.bound_at,
+            version=stored.data.version,
+            id=session.id,
+        )
+        if removed:
+            await tx.execute(
+                "DELETE FROM session_data WHERE session_id = :id"
+                " AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = :id)",
+                id=session.id,
+            )
+        return removed == 1
 
 
 def _row(session: Session) -> dict[str, Value]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
 from ostiary.database import Transaction
-from ostiary.sessions.model import Found, Session, SessionData
+from ostiary.sessions.model import Found, Session, SessionData, Stored
 
 GRACE = 30_000
 """How long a superseded secret still opens its session, for requests under way (milliseconds)."""
@@ -83,3 +84,19 @@ class SessionStore(ABC):
     @abstractmethod
     async def sweep(self, tx: Transaction, now: int, limit: int) -> int:
         """Delete up to ``limit`` of what has expired; returns how many."""
+
+    @abstractmethod
+    async def count(self) -> int:
+        """How many sessions are kept here, more or less: for whoever watches them move."""
+
+    @abstractmethod
+    def batches(self, size: int) -> AsyncIterator[list[Stored]]:
+        """Everything that is kept here, in lists of about ``size``; what comes or goes meanwhile may be missed."""
+
+    @abstractmethod
+    async def put(self, stored: Sequence[Stored]) -> None:
+        """Keep these too, just as they are; what is here already, or has been ended by itself, is left alone."""
+
+    @abstractmethod
+    async def remove(self, stored: Sequence[Stored]) -> list[Stored]:
+        """Take these away; returns those that are not here any more, or not as they are given, and were left alone."""

@@ -32,11 +32,13 @@ class SystemRoutes:
         return answers.json(HealthAnswer("ok"))
 
     async def readyz(self, exchange: Exchange) -> Response:
-        """The process can do its work: the database answers."""
+        """The process can do its work: the database answers, and Redis where there is one."""
         try:
             await exchange.use.db.revision("keys")
+            if exchange.use.redis is not None:
+                await exchange.use.redis.execute("PING")
         except OstiaryError as cause:
-            raise Unavailable("The database does not answer.", retry_after=5) from cause
+            raise Unavailable("The database or Redis does not answer.", retry_after=5) from cause
         return answers.json(HealthAnswer("ready"))
 
     async def jwks(self, exchange: Exchange) -> Response:

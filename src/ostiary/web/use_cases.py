@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from ostiary.accounts import AccountAdministration, AccountStore, Profiles
@@ -23,9 +25,13 @@ from ostiary.crypto import KeyRing
 from ostiary.database import Database
 from ostiary.notify import Mailer
 from ostiary.sessions import SessionDataStore, Sessions
+from ostiary.sessions.migration import SessionMigration
 from ostiary.sessions.places import Places
 from ostiary.settings import Settings
 from ostiary.tokens import SigningKeys
+
+if TYPE_CHECKING:
+    from ostiary.database.redis import Redis
 
 
 class UseCases(msgspec.Struct, frozen=True):
@@ -34,6 +40,7 @@ class UseCases(msgspec.Struct, frozen=True):
     settings: Settings
     clock: Clock
     db: Database
+    redis: Redis | None
     keys: KeyRing
     signing_keys: SigningKeys
     mailer: Mailer
@@ -58,4 +65,5 @@ class UseCases(msgspec.Struct, frozen=True):
     first_administrator: FirstAdministrator
     recognition: Recognition
     sessions: Sessions
+    session_migration: SessionMigration
     session_data: SessionDataStore
