@@ -22,7 +22,7 @@ from ostiary import dev_settings
 from ostiary.accounts import Account
 from ostiary.authorization import RoleCreate
 from ostiary.errors import Conflict
-from ostiary.integrations.fastapi import Auth, Caller
+from ostiary.integrations.fastapi import Auth, Caller, CallerSession
 
 NAME = "Wick & Lantern"
 DATA = Path(os.environ.get("SHOP_DATA", ".shop"))
@@ -50,6 +50,7 @@ templates = Jinja2Templates(HERE / "templates")
 templates.env.filters["money"] = lambda cents: f"€ {cents / 100:,.2f}"
 
 # Who may come in. Each is written once, and reads as a type in the routes below.
+Anyone = Annotated[Caller, Depends(auth.caller)]
 SignedIn = Annotated[Caller, Depends(auth.signed_in)]
 Shopkeeper = Annotated[Caller, Depends(auth.require("products.update"))]
 
@@ -65,18 +66,14 @@ class Visitor:
     shopkeeper: bool
 
 
-async def visitor(
-    caller: Annotated[Caller, Depends(auth.caller)], csrf_token: Annotated[str, Depends(auth.csrf_token)]
-) -> Visitor:
-    if caller.kind == "anonymous":
-        return Visitor(caller, None, {}, csrf_token, shopkeeper=False)
-    account = await auth.account(caller)
+async def visitor(caller: Anyone, csrf_token: Annotated[str, Depends(auth.csrf_token)]) -> Visitor:
+    account = None if caller.kind == "anonymous" else await auth.account(caller)
     shopkeeper = await caller.decide("products.update")
     return Visitor(caller, account, await cart_of(caller), csrf_token, shopkeeper.allowed)
 
 
 async def form(request: Request) -> dict[str, str]:
-    """The fields of a form. Ask for the caller first: that checks the form's token, and bounds its length."""
+    """The fields of a form, which Ostiary has found to be one of the shop's own."""
     return dict(parse_qsl((await request.body()).decode(errors="replace")))
 
 
@@ -86,10 +83,20 @@ Form = Annotated[dict[str, str], Depends(form)]
 
 async def cart_of(caller: Caller) -> dict[str, int]:
     """How many of each product the caller's session holds; what is not sold any more is left out."""
-    if caller.method != "session":
+    if caller.session is None:
         return {}
-    kept: dict[str, int] = (await auth.session_data.read(caller)).data.get("cart", {})
+    kept: dict[str, int] = (await caller.session.data.read()).data.get("cart", {})
     return {product_id: count for product_id, count in kept.items() if product_id in stock.products}
+
+
+async def browser(caller: Anyone) -> CallerSession:
+    """The browser that a cart is kept for, whether or not somebody has signed in there."""
+    if caller.session is None:
+        raise HTTPException(400, "A program has no cart: it orders by POST /api/orders.")
+    return caller.session
+
+
+Browser = Annotated[CallerSession, Depends(browser)]
 
 
 def page(request: Request, template: str, visitor: Visitor, **context: object) -> HTMLResponse:
@@ -115,31 +122,31 @@ async def shelves(request: Request, visitor: Visiting) -> HTMLResponse:
     return page(request, "shelves.html", visitor)
 
 
-@app.get("/cart", include_in_schema=False, dependencies=[Depends(auth.signed_in)])
+@app.get("/cart", include_in_schema=False)
 async def cart(request: Request, visitor: Visiting) -> HTMLResponse:
     return page(request, "cart.html", visitor, total=stock.total(visitor.cart))
 
 
 @app.post("/cart/{product_id}", include_in_schema=False)
-async def add(product_id: str, caller: SignedIn) -> RedirectResponse:
+async def add(product_id: str, caller: Anyone, session: Browser) -> RedirectResponse:
     product = product_of(product_id)
     count = (await cart_of(caller)).get(product.id, 0) + 1
-    await auth.session_data.change(caller, {"cart": {product.id: min(count, MAX_EACH)}})
+    await session.data.change({"cart": {product.id: min(count, MAX_EACH)}})
     return go(f"/#{product.id}")
 
 
 @app.post("/cart/{product_id}/remove", include_in_schema=False)
-async def remove(product_id: str, caller: SignedIn) -> RedirectResponse:
-    await auth.session_data.change(caller, {"cart": {product_id: None}})
+async def remove(product_id: str, session: Browser) -> RedirectResponse:
+    await session.data.change({"cart": {product_id: None}})
     return go("/cart")
 
 
 @app.post("/checkout", include_in_schema=False)
-async def checkout(caller: SignedIn) -> RedirectResponse:
+async def checkout(caller: SignedIn, session: Browser) -> RedirectResponse:
     items = await cart_of(caller)
     if items:
         stock.order(caller.require_account(), items)
-        await auth.session_data.change(caller, {"cart": None})
+        await session.data.change({"cart": None})
     return go("/orders")
 
 

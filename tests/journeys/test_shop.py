@@ -93,6 +93,28 @@ def test_a_visitor_signs_up_fills_a_cart_orders_and_signs_out(shop: Shop, browse
     expect(page.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
 
 
+def test_the_cart_of_a_visitor_is_kept_at_sign_in(shop: Shop, browser: Browser) -> None:
+    sign_up(browser.new_context().new_page(), shop, "ada@example.com")
+    context = browser.new_context()
+    page, other_tab = context.new_page(), context.new_page()
+    for tab in (page, other_tab):
+        tab.goto(shop.url)  # both before there is a session
+    page.get_by_role("button", name="Add Storm lantern to the cart").click()
+    expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
+    other_tab.get_by_role("button", name="Add Paper moon to the cart").click()
+    other_tab.get_by_role("link", name="Cart 2").click()
+    expect(other_tab.get_by_role("button", name="Order now")).to_have_count(0)
+    before = {cookie["name"]: cookie["value"] for cookie in context.cookies()}["ostiary_session"]
+    other_tab.get_by_role("link", name="Sign in to order").click()
+    other_tab.get_by_label("E-mail address or username").fill("ada@example.com")
+    other_tab.get_by_label("Password", exact=True).fill(PASSWORD)
+    other_tab.get_by_role("button", name="Sign in").click()
+    expect(other_tab).to_have_url(f"{shop.url}/cart")
+    assert before not in [cookie["value"] for cookie in context.cookies()]
+    other_tab.get_by_role("button", name="Order now").click()
+    expect(other_tab.get_by_role("row", name=re.compile("1 . Storm lantern, 1 . Paper moon"))).to_be_visible()
+
+
 def test_a_page_that_needs_a_sign_in_is_reached_after_it(shop: Shop, browser: Browser) -> None:
     sign_up(browser.new_context().new_page(), shop, "ada@example.com")
     page = browser.new_context().new_page()
@@ -122,8 +144,11 @@ def test_the_admin_page_opens_with_the_role_and_not_before(shop: Shop, browser: 
 
 def test_every_page_fits_a_phone(shop: Shop, browser: Browser) -> None:
     page = browser.new_context(viewport={"width": 360, "height": 740}).new_page()
-    sign_up(page, shop, "ada@example.com")
+    page.goto(shop.url)
     page.get_by_role("button", name="Add Harbour light to the cart").click()
+    page.goto(f"{shop.url}/cart")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    sign_up(page, shop, "ada@example.com")
     shop.ostiary("roles", "assign", "ada@example.com", "shopkeeper")
     for path in ("/", "/cart", "/orders", "/admin", "/auth/account"):
         page.goto(shop.url + path)

@@ -13,26 +13,29 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Security
+from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
 
-from ostiary.authorization import Caller, Resource
 from ostiary.integrations import starlette
-from ostiary.integrations.starlette import FindResource
+from ostiary.integrations.starlette import Caller, CallerSession, FindResource, Resource
 
-__all__ = ["Auth", "Caller", "Resource"]
+__all__ = ["Auth", "Caller", "CallerSession", "Resource"]
+
+
+class _Credential(HTTPBearer):
+    """Puts the lock and the field for a token on the application's ``/docs``."""
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        """Looks at nothing: who is let in is not decided here."""
+
 
 _Described = Annotated[
-    HTTPAuthorizationCredentials | None,
+    None,
     Security(
-        HTTPBearer(
-            auto_error=False,
-            scheme_name="Ostiary",
-            description="An access token of `POST /api/auth/login`, or a session.",
-        )
+        _Credential(scheme_name="Ostiary", description="An access token of `POST /api/auth/login`, or a session.")
     ),
 ]
-"""Puts the lock and the field for a token on the application's ``/docs``. Who is let in is not decided by it."""
 
 
 class Auth(starlette.Auth):
@@ -42,16 +45,16 @@ class Auth(starlette.Auth):
     also be awaited with the request. One request is recognised once, however many of them ask.
     """
 
-    async def caller(self, request: Request, _: _Described = None) -> Caller:
+    async def caller(self, request: HTTPConnection, _: _Described = None) -> Caller:
         return await super().caller(request)
 
-    async def signed_in(self, request: Request, _: _Described = None) -> Caller:
+    async def signed_in(self, request: HTTPConnection, _: _Described = None) -> Caller:
         return await super().signed_in(request)
 
     def require(self, permission: str, resource: FindResource | None = None) -> Callable[..., Awaitable[Caller]]:
         required = super().require(permission, resource)
 
-        async def dependency(request: Request, _: _Described = None) -> Caller:
+        async def dependency(request: HTTPConnection, _: _Described = None) -> Caller:
             return await required(request)
 
         return dependency

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Match, Mount
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
+from ostiary import authorization
 from ostiary.accounts import Account
 from ostiary.app import Ostiary
-from ostiary.authorization import Caller, Resource, parse_permission
+from ostiary.authorization import Resource, parse_permission
 from ostiary.authorization.model import parse_resource
 from ostiary.base.clock import Clock, system_clock
-from ostiary.errors import ConfigurationError, InvalidRequest, OstiaryError, PayloadTooLarge
-from ostiary.sessions import SessionDataStore
+from ostiary.errors import ConfigurationError, OstiaryError
+from ostiary.integrations.middleware import Visits, exempt_paths, is_below
+from ostiary.integrations.visit import Caller, CallerSession, Visit
 from ostiary.settings import Settings, production_faults
-from ostiary.web.application import finish
-from ostiary.web.csrf import FIELD
-from ostiary.web.exchange import Exchange
 
-__all__ = ["Auth", "Caller", "Resource"]
+__all__ = ["Auth", "Caller", "CallerSession", "Resource"]
 
-_log = logging.getLogger("ostiary.integrations")
-_VISIT = "ostiary"
-_FORM = "application/x-www-form-urlencoded"
-_MAX_FIELDS = 1000
+_POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 
-FindResource = str | Callable[[Request], Resource]
-"""The path parameter that holds a resource's id, or what makes the resource out of the request."""
+FindResource = str | Callable[[Any], Resource]
+"""The path parameter that holds a resource's id, or what makes the resource out of the request (or WebSocket)."""
 
 
 class Auth:
@@ -59,19 +54,32 @@ class Auth:
         self._clock = clock
         self._ostiary: Ostiary | None = None
 
-    def mount(self, app: Starlette) -> None:
+    def mount(self, app: Starlette, *, csrf_exempt: Iterable[str] = ()) -> None:
         """Serve Ostiary's pages and API in ``app``, and start and stop it with the application.
 
         All that is below the path of the issuer is Ostiary's. Where the issuer has no path, the application's routes
         come first, whenever they are added, and Ostiary answers what is left of its own. An OstiaryError that a route
         of the application raises becomes the answer that it would be on a route of Ostiary's.
+
+        Every unsafe request (RFC 9110 section 9.2.1) to a route of the application that a cookie of Ostiary's
+        authenticates is refused with CsrfRejected before the route runs, unless a page of this site sent it: with the
+        form token in the header ``X-CSRF-Token`` or the form field ``csrf_token``. Middleware of the application's own
+        that has to come after this check is added before ``mount``.
+
+        Args:
+            csrf_exempt: paths that are not checked, as the application's routes have them; one that ends with ``/``
+                stands for all below it. No cookie says there who sends an unsafe request: it is anonymous, unless it
+                has a bearer token.
+
+        Raises:
+            ConfigurationError: an exempt path does not begin with ``/``.
         """
+        app.add_middleware(Visits, lambda: self.ostiary.web, app.router, exempt_paths(csrf_exempt))
         if self._settings.base_path:
             app.router.routes.insert(0, _Prefix(self._settings.base_path, self._serve))
         else:
             app.router.default = self._rest(app.router.default)
         app.router.lifespan_context = self._lifespan(app.router.lifespan_context)
-        app.add_middleware(_Visits)
         app.add_exception_handler(OstiaryError, self._refused)  # type: ignore[arg-type]  # it gets no other error
 
     @property
@@ -85,23 +93,17 @@ class Auth:
             raise HTTPException(503, "Ostiary is not started: the application's lifespan has to run.")
         return self._ostiary
 
-    async def caller(self, request: Request) -> Caller:
-        """Who asks; perhaps nobody that is known (``caller.kind == "anonymous"``).
+    async def caller(self, request: HTTPConnection) -> Caller:
+        """Who asks, by a request or by the handshake of a WebSocket; perhaps nobody (``caller.kind == "anonymous"``).
 
         Raises:
             InvalidRequest, Unauthenticated: what the request says of who sends it is not clear, or not true.
-            CsrfRejected: it is an unsafe request with a cookie, without what shows that a page of this site sent it:
-                the form token in the header ``X-CSRF-Token`` or the form field ``csrf_token``.
+            CsrfRejected: a cookie came with the handshake of a WebSocket that no page of this site opens.
         """
-        visit = _visit(request.scope)
-        if visit.caller is None:
-            web = self.ostiary.web
-            visit.exchange = exchange = web.open(request.scope)
-            await web.recognise(exchange, lambda: _form_token(request, self._settings.server.max_body))
-            visit.caller = exchange.caller
-        return visit.caller
+        visit = Visit.of(request.scope)
+        return await visit.recognise(self.ostiary.web)
 
-    async def signed_in(self, request: Request) -> Caller:
+    async def signed_in(self, request: HTTPConnection) -> Caller:
         """Who asks, somebody in any case.
 
         Raises:
@@ -111,7 +113,9 @@ class Auth:
         caller.require_account()
         return caller
 
-    def require(self, permission: str, resource: FindResource | None = None) -> Callable[[Request], Awaitable[Caller]]:
+    def require(
+        self, permission: str, resource: FindResource | None = None
+    ) -> Callable[[HTTPConnection], Awaitable[Caller]]:
         """What lets a request pass whose caller holds ``permission``, and returns the caller.
 
         Args:
@@ -124,7 +128,7 @@ class Auth:
         """
         kind = _resource_type(permission)
 
-        async def required(request: Request) -> Caller:
+        async def required(request: HTTPConnection) -> Caller:
             caller = await self.caller(request)
             await caller.require(permission, _resource(request, kind, resource))
             return caller
@@ -132,23 +136,21 @@ class Auth:
         return required
 
     async def csrf_token(self, request: Request) -> str:
-        """What a form of the application's own has in its field ``csrf_token``; empty where nobody has signed in."""
+        """What a form of the application's own has in its field ``csrf_token``, and a script in ``X-CSRF-Token``.
+
+        Empty where there is no session yet, nor need for a token.
+        """
         await self.caller(request)
-        exchange = _visit(request.scope).exchange
+        exchange = Visit.of(request.scope).exchange
         return (exchange and exchange.csrf_token()) or ""
 
-    async def account(self, caller: Caller) -> Account:
+    async def account(self, caller: authorization.Caller) -> Account:
         """The caller's own account: e-mail address, name, username.
 
         Raises:
             Unauthenticated: nobody has signed in.
         """
         return await self.ostiary.use.profiles.read(caller)
-
-    @property
-    def session_data(self) -> SessionDataStore:
-        """``await read(caller)`` and ``await change(caller, patch)``: what the application keeps in a session."""
-        return self.ostiary.use.session_data
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.ostiary(scope, receive, send)
@@ -176,59 +178,26 @@ class Auth:
 
         return lifespan
 
-    async def _refused(self, request: Request, error: OstiaryError) -> Response:
-        web, visit = self.ostiary.web, _visit(request.scope)
-        if error.status == 500:
-            _log.error("a route of the application failed", exc_info=error)
-        if visit.exchange is None:
-            visit.exchange = web.open(request.scope)
-            with suppress(OstiaryError):  # what is answered is the other error
-                web.read_headers(visit.exchange)
-        return web.refused(visit.exchange, error)
-
-
-class _Visit:
-    """What is known of one request to a route of the application."""
-
-    exchange: Exchange | None = None
-    caller: Caller | None = None
-
-
-class _Visits:
-    """Middleware: cookies that recognising a caller sets or deletes go out with whatever the application answers."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        visit = scope[_VISIT] = _Visit()
-
-        async def sending(message: Message) -> None:
-            if visit.exchange is not None and message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                finish(visit.exchange, headers)
-                message = {**message, "headers": headers}
-            await send(message)
-
-        await self._app(scope, receive, sending)
+    async def _refused(self, connection: HTTPConnection, error: OstiaryError) -> Response | None:
+        visit = Visit.of(connection.scope)
+        response = visit.refused(self.ostiary.web, error)
+        if not isinstance(connection, WebSocket):
+            return response
+        if visit.answering:
+            await connection.close(_POLICY_VIOLATION, error.code)
+        elif "websocket.http.response" in connection.scope.get("extensions", {}):
+            await connection.send_denial_response(response)
+        else:
+            await connection.close()  # before it is accepted: 403, whatever the reason
+        return None
 
 
 class _Prefix(Mount):
     """All below the path of the issuer, which is counted from the root of the origin, wherever the application is."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        ours = scope["type"] == "http" and (scope["path"] + "/").startswith(self.path + "/")
+        ours = scope["type"] == "http" and is_below(self.path, scope["path"])
         return (Match.FULL, {"endpoint": self.app}) if ours else (Match.NONE, {})
-
-
-def _visit(scope: Scope) -> _Visit:
-    visit = scope.get(_VISIT)
-    if not isinstance(visit, _Visit):
-        raise RuntimeError("auth.mount(app) has not been called on this application")
-    return visit
 
 
 def _resource_type(permission: str) -> str:
@@ -241,7 +210,7 @@ def _resource_type(permission: str) -> str:
     return kind
 
 
-def _resource(request: Request, kind: str, resource: FindResource | None) -> Resource | None:
+def _resource(request: HTTPConnection, kind: str, resource: FindResource | None) -> Resource | None:
     if resource is None:
         return None
     if not isinstance(resource, str):
@@ -249,30 +218,3 @@ def _resource(request: Request, kind: str, resource: FindResource | None) -> Res
     if resource not in request.path_params:
         raise ConfigurationError([f"the path of this route has no parameter {resource!r}"])
     return parse_resource(Resource(kind, str(request.path_params[resource])))
-
-
-async def _form_token(request: Request, limit: int) -> str | None:
-    """The form token in the body; whoever reads the body after this still finds it.
-
-    Raises:
-        PayloadTooLarge: the form is over ``limit`` bytes: send the token as a header then.
-        InvalidRequest: it does not say how long it is, or breaks off.
-    """
-    if request._form is not None:  # FastAPI has parsed it already, for a route with Form() or File() parameters
-        return _only([value for value in request._form.getlist(FIELD) if isinstance(value, str)])
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        return None
-    announced = request.headers.get("content-length", "")
-    if not (announced.isascii() and announced.isdigit()):
-        raise InvalidRequest("A form needs a Content-Length.")
-    if int(announced) > limit:
-        raise PayloadTooLarge(f"A form may have {limit} bytes here.")
-    try:
-        fields = parse_qsl((await request.body()).decode("ascii"), max_num_fields=_MAX_FIELDS)
-    except (ClientDisconnect, ValueError):
-        raise InvalidRequest("The form is not well formed.") from None
-    return _only([value for name, value in fields if name == FIELD])
-
-
-def _only(values: list[str]) -> str | None:
-    return values[0] if len(values) == 1 else None

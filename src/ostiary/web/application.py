@@ -109,13 +109,27 @@ class WebApplication:
         if not cookies:
             exchange.cookies.clear()
         await identify(exchange)
-        if not exchange.cookie_authenticated:
-            return
+        by_cookie = exchange.cookie_authenticated or exchange.caller.method == "session"
+        if by_cookie and self.check_site(exchange):
+            self.csrf.check(exchange.binding, exchange.headers.get(HEADER) or await form_token())
+
+    def check_site(self, exchange: Exchange) -> bool:
+        """Refuse a request to an embedder's route that a page of another site sent; a safe one may come from anywhere.
+
+        Returns:
+            Whether it needs a form token besides. Of nobody's session only what is no browser needs one: a form that a
+            browser showed before the session began has none, and must not be refused for that in a second tab.
+
+        Raises:
+            CsrfRejected: the page is not one of this site.
+        """
         if exchange.scope["type"] == "websocket":
             check_handshake(exchange.headers, self._origin)
-        elif exchange.scope["method"] not in SAFE:
-            check_origin(exchange.headers, self._origin)
-            self.csrf.check(exchange.binding, exchange.headers.get(HEADER) or await form_token())
+            return False
+        if exchange.scope["method"] in SAFE:
+            return False
+        by_browser = check_origin(exchange.headers, self._origin)
+        return exchange.cookie_authenticated or not by_browser
 
     def refused(self, exchange: Exchange, error: OstiaryError) -> Response:
         """What an embedder's route answers with an error: just what ours would."""

@@ -65,8 +65,11 @@ def session_binding(session_id: str) -> bytes:
     return f"session:{session_id}".encode()
 
 
-def check_origin(headers: Mapping[str, str], origin: str) -> None:
+def check_origin(headers: Mapping[str, str], origin: str) -> bool:
     """Refuse an unsafe request that a browser sent from a page of another origin.
+
+    Returns:
+        Whether it said so; False where it is no browser.
 
     Args:
         headers: by lower-case name.
@@ -83,9 +86,10 @@ def check_origin(headers: Mapping[str, str], origin: str) -> None:
     elif (referer := headers.get("referer")) is not None:
         ours = "/".join(referer.split("/", 3)[:3]) == origin
     else:
-        ours = True  # not a browser; a cookie that comes along still needs the token
+        return False  # not a browser; a cookie that comes along still needs the token
     if not ours:
         raise CsrfRejected("The request was sent from a page of another site.")
+    return True
 
 
 def check_handshake(headers: Mapping[str, str], origin: str) -> None:

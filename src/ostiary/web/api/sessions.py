@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ostiary.base.pages import Page
 from ostiary.errors import InvalidRequest
 from ostiary.sessions import SessionData
-from ostiary.web import answers
+from ostiary.web import answers, session_data
 from ostiary.web.csrf import HEADER
 from ostiary.web.exchange import Exchange
 
@@ -71,10 +71,7 @@ async def read_data(exchange: Exchange) -> Response:
 
 async def change_data(exchange: Exchange) -> Response:
     patch: dict[str, Any] = exchange.body
-    changed = await exchange.use.session_data.change(exchange.caller, patch, _if_match(exchange))
-    if changed.session is not None and changed.token is not None:
-        exchange.keep_session(changed.token, changed.session)
-    return _data(exchange, changed.data)
+    return _data(exchange, await session_data.change(exchange, patch, _if_match(exchange)))
 
 
 def _data(exchange: Exchange, data: SessionData) -> Response:
