@@ -23,6 +23,7 @@ _CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
+_ERROR = "error.html"
 _CSP_DOCS = _CSP + "; connect-src 'self'"
 
 NOTICES = {
@@ -83,7 +84,8 @@ class Pages:
             account: whose page it is; None for those that need nobody.
             problem: what was wrong with the form that was sent; its fields are filled in again.
         """
-        self._bind_browser(exchange)
+        if template != _ERROR:  # it has no form, and addresses that never set a cookie may answer with it
+            self._bind_browser(exchange)
         page = self._environment.get_template(template).render(
             site=self._site,
             csrf=exchange.csrf_token() or "",
@@ -107,7 +109,7 @@ class Pages:
         again = quote(exchange.path) if exchange.scope["method"] == "GET" else None
         return self.render(
             exchange,
-            "error.html",
+            _ERROR,
             problem=error,
             status=error.status,
             code=error.code,
