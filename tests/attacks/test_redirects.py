@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -120,7 +121,12 @@ async def test_a_sign_up_never_leads_to_another_site(sqlite: Ostiary) -> None:
         if answer.status_code == 400:
             continue
         flow = client.cookies["ostiary_flow"][:43]
-        for planted in (None, flow + following.encode("utf-8", "replace").hex(), flow + "zz", flow + "ff"):
+        for planted in (
+            None,
+            flow + urlsafe_b64encode(following.encode("utf-8", "replace")).decode(),
+            flow + "zz",
+            flow + "ff",
+        ):
             if planted is not None:
                 client.cookies.delete("ostiary_flow")
                 client.cookies.set("ostiary_flow", planted[:3000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import msgspec
@@ -258,11 +259,11 @@ def _flow(exchange: Exchange) -> tuple[str | None, str]:
 
 
 def _encoded(path: str) -> str:
-    return path.encode().hex()
+    return base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
 
 
 def _decoded(text: str) -> str:
     try:
-        return bytes.fromhex(text).decode()
+        return base64.urlsafe_b64decode(text + "==").decode()
     except ValueError:
         return ""
