@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -170,6 +171,65 @@ def _checks(settings: Settings) -> list[_Check]:
             tokens.refresh_idle > tokens.refresh_absolute,
             "is longer than tokens.refresh_absolute",
         ),
+        *_cookie_checks(settings),
+    ]
+
+
+def _cookie_checks(settings: Settings) -> list[_Check]:
+    """What browsers drop (RFC 6265bis section 5.7): one row a rule."""
+    cookies, secure, url = settings.cookies, settings.secure_cookies, urlsplit(settings.issuer)
+    why = "the issuer is not https" if cookies.secure == "auto" else f'cookies.secure is "{cookies.secure}"'
+    return [
+        (
+            "cookies.name",
+            bool(re.match("__(host|secure|http)-|http-", cookies.name, re.IGNORECASE)),
+            "begins with what browsers take for a prefix; choose another, and set cookies.prefix",
+        ),
+        (
+            "cookies.secure",
+            cookies.secure == "always" and url.scheme == "http" and not _on_loopback(settings.issuer),
+            'browsers take no Secure cookie from an http issuer; make that https, or set this to "auto"',
+        ),
+        (
+            "cookies.prefix",
+            cookies.prefix == "__Host-" and not (secure and cookies.domain is None and cookies.path == "/"),
+            '"__Host-" needs Secure cookies, no cookies.domain, and cookies.path = "/"; "auto" takes what fits',
+        ),
+        (
+            "cookies.prefix",
+            cookies.prefix == "__Secure-" and not secure,
+            f'"__Secure-" needs Secure cookies, but {why}; "auto" takes what fits',
+        ),
+        (
+            "cookies.same_site",
+            cookies.same_site == "none" and not secure,
+            f'"none" needs Secure cookies, but {why}; set it to "lax"',
+        ),
+        ("cookies.partitioned", cookies.partitioned and not secure, f"needs Secure cookies, but {why}; unset it"),
+        *_cookie_scope_checks(settings, url.hostname or "", settings.base_path or "/"),
+    ]
+
+
+def _cookie_scope_checks(settings: Settings, host: str, path: str) -> list[_Check]:
+    """What browsers drop, or never send back to ``host`` and ``path``, which are the issuer's."""
+    cookies, domain = settings.cookies, settings.cookies.domain
+    return [
+        ("issuer", ";" in path, "has a semicolon in its path, where the path of a cookie would end"),
+        (
+            "cookies.domain",
+            domain is not None and ("." not in domain or _is_address(domain)),
+            "browsers share no cookie below an address, nor below a name without a dot, like localhost; unset it",
+        ),
+        (
+            "cookies.domain",
+            domain is not None and (_is_address(host) or not f".{host}".endswith(f".{domain}")),
+            f"{domain} is neither {host}, the host of the issuer, nor a domain above it; name one of them or unset it",
+        ),
+        (
+            "cookies.path",
+            not _path_matches(path, cookies.path),
+            f'{path}, the path of the issuer, is not in it, so browsers would not send the cookies back; set it to "/"',
+        ),
     ]
 
 
@@ -190,7 +250,26 @@ def _production_checks(settings: Settings) -> list[_Check]:
             any(network.prefixlen == 0 for network in networks),
             "trusts everybody to say what address they come from",
         ),
+        (
+            # Browsers would take them; to develop behind a proxy with TLS it has its uses.
+            "cookies.secure",
+            settings.cookies.secure == "never",
+            'would send session cookies in clear text to whoever provokes an http request; set it to "auto"',
+        ),
     ]
+
+
+def _path_matches(path: str, cookie_path: str) -> bool:
+    """Whether browsers send a cookie of ``cookie_path`` to ``path`` (RFC 6265 section 5.1.4)."""
+    return path == cookie_path or path.startswith(cookie_path.removesuffix("/") + "/")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _on_loopback(url: str) -> bool:

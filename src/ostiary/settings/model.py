@@ -156,20 +156,42 @@ class CookieSettings(msgspec.Struct, frozen=True):
     name: Annotated[str, setting("Begins the name of every cookie, after the prefix.", COOKIE_NAME)] = "ostiary"
     prefix: Annotated[
         Literal["auto", "__Host-", "__Secure-", "none"],
-        setting("`auto` is `__Host-` where Domain, Path and Secure allow it, else `__Secure-`, else none."),
+        setting(
+            "What browsers promise about the name: `auto` is `__Host-` where Secure, path and domain allow it, else "
+            "`__Secure-` where Secure does, else none. The refresh cookie, which has a path of its own, never has "
+            "`__Host-`."
+        ),
     ] = "auto"
     domain: Annotated[
-        str | None, setting("Sends the cookies to this domain and every host below it.", COOKIE_DOMAIN)
+        str | None,
+        setting(
+            "Sends the cookies to this domain and every host below it, all of which can read and replace them. It is "
+            "the issuer's host or a domain above it.",
+            COOKIE_DOMAIN,
+        ),
     ] = None
-    path: Annotated[str, setting("Sends the cookies below this path only.", COOKIE_PATH)] = "/"
+    path: Annotated[
+        str, setting("Sends the cookies below this path only, which the issuer's own path lies in.", COOKIE_PATH)
+    ] = "/"
     secure: Annotated[
         Literal["auto", "always", "never"],
-        setting("Sends them over https only; `auto` is so where the issuer is https."),
+        setting(
+            "Sends them over https only; `auto` is so where the issuer is https. `always` with an http issuer is for "
+            "loopback addresses: Chromium and Firefox trust those without https, Safari does not, and would drop the "
+            "cookies."
+        ),
     ] = "auto"
     same_site: Annotated[
-        Literal["lax", "strict", "none"], setting("Whether they go along with requests that other sites cause.")
+        Literal["lax", "strict", "none"],
+        setting(
+            "Whether they go along with requests that other sites cause: `lax` with links only, `strict` never, `none` "
+            "always, which leaves CSRF to the origin check and the form token. The refresh cookie is `strict` in any "
+            "case."
+        ),
     ] = "lax"
-    partitioned: Annotated[bool, setting("Keeps a jar of its own for each site that embeds this one (CHIPS).")] = False
+    partitioned: Annotated[
+        bool, setting("Has browsers keep other cookies for each site that embeds this one (CHIPS).")
+    ] = False
 
 
 class GeoSettings(msgspec.Struct, frozen=True):
@@ -269,3 +291,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def base_path(self) -> str:
         """The path of the issuer, under which everything is mounted: ``""`` or ``"/auth"``."""
         return urlsplit(self.issuer).path
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies are sent over https only."""
+        if self.cookies.secure == "auto":
+            return urlsplit(self.issuer).scheme == "https"
+        return self.cookies.secure == "always"
