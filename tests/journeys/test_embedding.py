@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Request, Response, WebSocket
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
@@ -111,14 +110,18 @@ def auth(sqlite_url: str) -> Auth:
     return Auth(settings_for_test(sqlite_url, ORIGIN + "/auth"))
 
 
+def guide() -> tuple[str, list[str]]:
+    """The application of the guide, and the routes that it speaks of further down."""
+    first, *others = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    return first, [block for block in others if block.startswith("@app.")]
+
+
 async def test_the_example_of_the_guide_works_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    code = next(
-        block for block in re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL) if "FastAPI(" in block
-    )
+    code, _ = guide()
     assert len([line for line in code.splitlines() if line.strip()]) < 10
     module: dict[str, Any] = {}
-    exec(textwrap.dedent(code), module)
+    exec(code, module)
     async with running(module["auth"], module["app"]) as embedded:
         person = await embedded.person()
         assert (await embedded.client.get("/documents")).status_code == 401
@@ -126,6 +129,25 @@ async def test_the_example_of_the_guide_works_as_written(tmp_path: Path, monkeyp
         use, operator = module["auth"].ostiary.use, module["auth"].ostiary.operator()
         await use.grants.create(operator, person.id, GrantCreate("documents.read", Effect.ALLOW))
         assert (await person.client.get("/documents")).json() == {"documents_of": person.id}
+
+
+async def test_the_routes_of_the_guide_work_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, routes = guide()
+    module: dict[str, Any] = {"HTTPException": HTTPException, "WebSocket": WebSocket}
+    for block in (code, *routes):
+        exec(block, module)
+    async with running(module["auth"], module["app"]) as embedded:
+        person, visitor = await embedded.person(), embedded.client
+        assert (await visitor.get("/csrf-token")).json() == {"csrf_token": ""}
+        assert (await visitor.post("/cart/storm")).json() == {"storm": 1}
+        token = (await visitor.get("/csrf-token")).json()["csrf_token"]
+        added = await visitor.post("/cart/paper", headers={"X-CSRF-Token": token})
+        assert added.json() == {"storm": 1, "paper": 1}
+        cookie = f"ostiary_session={person.client.cookies['ostiary_session']}"
+        agent = person.client.headers["User-Agent"]
+        headers = {"Host": "localhost:8000", "Origin": ORIGIN, "Cookie": cookie, "User-Agent": agent}
+        assert (await embedded.socket("/news", headers))[1]["text"] == f"Good evening, {person.email}."
 
 
 async def test_a_route_answers_401_403_and_200_like_one_of_ostiary(embedded: Embedded) -> None:
