@@ -213,6 +213,17 @@ def test_everything_wrong_is_said_at_once_in_production(toml: Path) -> None:
     }
 
 
+def test_the_scheme_of_the_issuer_is_written_in_small_letters() -> None:
+    """It is compared by the letter, in tokens and with the Origin of requests."""
+    assert [fault.split(":")[0] for fault in faults_of({"OSTIARY_ISSUER": "HTTPS://example.com"})] == ["issuer"]
+
+
+def test_development_leaves_out_what_only_the_cookies_of_production_are_fit_for(tmp_path: Path, toml: Path) -> None:
+    toml.write_text('[cookies]\ndomain = "example.com"\nsame_site = "none"\npartitioned = true\nname = "shop"\n')
+    cookies = dev_settings(tmp_path, toml=toml).cookies
+    assert (cookies.domain, cookies.same_site, cookies.partitioned, cookies.name) == (None, "lax", False, "shop")
+
+
 def test_a_value_that_is_refused_is_one_fault_not_two_in_production() -> None:
     faults = faults_of(PRODUCTION | {"OSTIARY_ISSUER": "ftp://example.com"}, production=True)
     assert [fault.split(":")[0] for fault in faults] == ["issuer"]

@@ -56,6 +56,8 @@ def dev_settings(
             "master_key_file": str(key_file),
             "database.url": f"sqlite:///{data / 'ostiary.db'}",
             "mail.sender": "outbox",
+            # What a browser would not take on http://localhost.
+            **dict.fromkeys(("cookies.domain", "cookies.partitioned", "cookies.prefix", "cookies.same_site")),
         },
     )
     set_limits = any(path.startswith("limits.") for path in settings.sources)

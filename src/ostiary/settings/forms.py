@@ -107,7 +107,7 @@ def _read_address(raw: str) -> str:
 def _read_issuer(raw: str) -> str:
     url = urlsplit(raw)
     clean = not (url.query or url.fragment or "@" in url.netloc or raw.endswith(("/", "?", "#")))
-    if url.scheme not in {"http", "https"} or not url.hostname or not clean or not re.fullmatch(r"[!-~]+", raw):
+    if not raw.startswith(("http://", "https://")) or not url.hostname or not clean or not re.fullmatch(r"[!-~]+", raw):
         _refuse()
     return raw if url.port != 0 else _refuse()
 
