@@ -187,8 +187,8 @@ class RateLimited(OstiaryError):
 class HeadersTooLarge(OstiaryError):
     code = "headers_too_large"
     status = 431
-    title = "The request headers are too large."
-    remedy = "Send fewer or shorter headers and cookies."
+    title = "The request headers are too large; in a browser, remove the cookies of this site."
+    remedy = "Send fewer or shorter headers; in a browser, remove the cookies of this site and of its whole domain."
 
 
 class Unavailable(OstiaryError):

@@ -19,6 +19,7 @@ from ostiary.authentication import RequestFacts
 from ostiary.base.gcra import Limiter
 from ostiary.base.network import network_of
 from ostiary.errors import (
+    CsrfRejected,
     HeadersTooLarge,
     InvalidRequest,
     MethodNotAllowed,
@@ -32,7 +33,7 @@ from ostiary.web.bodies import convert, parse_form, parse_json_body, parse_pairs
 from ostiary.web.cookies import Cookies
 from ostiary.web.csrf import FIELD, HEADER, CsrfTokens, check_handshake, check_origin
 from ostiary.web.exchange import Exchange
-from ostiary.web.identify import identify
+from ostiary.web.identify import browser_binding, identify
 from ostiary.web.pages.render import Pages
 from ostiary.web.problems import problem_response
 from ostiary.web.route import SAFE, UNSAFE, Knock, Route, RouteTable
@@ -177,12 +178,27 @@ class WebApplication:
         body = await read_body(receive, exchange.headers, self.use.settings.server.max_body)
         if route.page:
             exchange.form = parse_form(exchange, body)
-            self.csrf.check(exchange.binding, exchange.form.pop(FIELD, None))
+            self._check_form(exchange, route)
             return
         if exchange.cookie_authenticated:
             self.csrf.check(exchange.binding, exchange.headers.get(HEADER))
         if route.body is not None and (body or not route.body_optional):
             exchange.body = parse_json_body(exchange, route, body)
+
+    def _check_form(self, exchange: Exchange, route: Route) -> None:
+        """The form's token is the session's; or the browser's, where the page needs nobody.
+
+        Such a page may be older than the session. Under ``SameSite=Strict`` it may also have been made for a request
+        that came without it: a link of another site led to it.
+        """
+        token = exchange.form.pop(FIELD, None)
+        browser = exchange.cookies.get(self.jar.browser.name)
+        try:
+            self.csrf.check(exchange.binding, token)
+        except CsrfRejected:
+            if route.knock is not Knock.ANYONE or browser is None:
+                raise
+            self.csrf.check(browser_binding(browser), token)
 
     def _read_query(self, exchange: Exchange, route: Route) -> None:
         query: bytes = exchange.scope["query_string"]
