@@ -1,102 +1,97 @@
-"""CSRF as it happens: a real browser, signed in to Ostiary, opens a page of another site that sends requests there."""
+"""CSRF as it happens: a real browser, signed in to Ostiary, opens a page of the attacker's that sends requests there.
+
+Each is done from a site that the browser sends no cookie along from, and from a host of our own site, from where it
+sends them all: there nothing but the origin check stands in the way.
+"""
 
 from __future__ import annotations
 
 import html
 import json
 import re
-import threading
-from collections.abc import AsyncIterator, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.sync_api import Page, Response
 
-from ostiary.web.route import UNSAFE, Route
+from ostiary.web.route import UNSAFE
+from tests.attacks.conftest import NewVictim
 from tests.attacks.evidence import contents
-from tests.support.installation import PASSWORD, LiveServer, Person, new_administrator, new_person
+from tests.attacks.hostile_site import FOREIGN, SIBLING, HostileSite
+from tests.support.installation import PASSWORD, LiveServer, Person, new_person
 
-# A site of its own: the browser sees "localhost" and "127.0.0.1" as different ones, whatever their ports.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FORM, TEXT = "application/x-www-form-urlencoded", "text/plain"
 
 
-class HostileSite:
-    """Serves the pages that a test writes, from http://127.0.0.1."""
+class Scene(NamedTuple):
+    """Ostiary, how to name a page of the attacker's, and whether a request from it has the session cookie."""
 
-    def __init__(self) -> None:
-        self.pages: dict[str, str] = {}
-        site = self
+    server: LiveServer
+    hostile: Callable[[str], str]
+    with_cookie: bool
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = site.pages.get(self.path, "").encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: object) -> None: ...
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def sent(self, method: str) -> list[bool]:
+        """Of each request with this method so far, whether it had the session cookie."""
+        return [
+            any("ostiary_session=" in cookie for cookie in request.cookies)
+            for request in self.server.requests
+            if request.method == method
+        ]
 
 
-@pytest.fixture
-def hostile_site() -> Iterator[HostileSite]:
-    site = HostileSite()
-    yield site
-    site.server.shutdown()
-    site.server.server_close()
+@pytest.fixture(scope="module")
+def plain_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """As a developer has it: ``http://localhost``."""
+    with LiveServer(tmp_path_factory.mktemp("plain")) as server:
+        yield server
 
 
-@pytest.fixture
-async def browser(chromium_path: Path) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
-        yield opened
-        await opened.close()
+@pytest.fixture(params=["a foreign site", "a sibling", "127.0.0.1 to localhost"])
+def scene(request: pytest.FixtureRequest, hostile_site: HostileSite) -> Scene:
+    if request.param == "127.0.0.1 to localhost":
+        return Scene(request.getfixturevalue("plain_app"), lambda path: hostile_site.http("127.0.0.1", path), False)
+    host = {"a foreign site": FOREIGN, "a sibling": SIBLING}[request.param]
+    app = request.getfixturevalue("app")
+    return Scene(app, lambda path: hostile_site.https(host, path), host == SIBLING)
 
 
-async def signed_in(browser: Browser, server: LiveServer, person: Person) -> Page:
-    page = await (await browser.new_context()).new_page()
-    await page.goto(f"{server.url}/login")
-    await page.fill("#identifier", person.email)
-    await page.fill("#password", person.password)
-    await page.click("main button[type=submit]")
-    await page.wait_for_url("**/account")
-    return page
-
-
-def form(server: LiveServer, route: Route, encoding: str, fields: dict[str, str]) -> str:
+def form(action: str, encoding: str, fields: dict[str, str], target: str = "_self") -> str:
     inputs = "".join(f'<input name="{html.escape(n)}" value="{html.escape(v)}">' for n, v in fields.items())
-    action = server.url + re.sub(r"{\w+}", "x", route.path)
-    return f'<form method="post" action="{action}" enctype="{encoding}">{inputs}</form>'
+    head = f'<form method="post" action="{action}" enctype="{encoding}" target="{target}">'
+    return f"{head}{inputs}<button>x</button></form>"
 
 
-def unsafe_routes(server: LiveServer) -> list[Route]:
-    return [route for route in server.ostiary.web.table.routes if route.method in UNSAFE]
+def as_json(fields: dict[str, str]) -> dict[str, str]:
+    """One input that a form of plain text sends as the object ``fields``, with one member more: {…, "x": "="}."""
+    return {json.dumps(fields)[:-1] + ', "x": "': '"}'}
 
 
-async def test_forms_of_another_site_change_nothing(
-    live_server: LiveServer, browser: Browser, hostile_site: HostileSite
-) -> None:
-    """Every route that takes POST, by all that a form can send: the way of a person's click, cookies and all."""
-    victim = live_server.call(new_administrator(live_server.ostiary))
-    attacker = live_server.call(new_person(live_server.ostiary))
-    page = await signed_in(browser, live_server, victim)
-    before = live_server.call(contents(live_server.ostiary))
-    fields = {
+def unsafe_routes(server: LiveServer) -> list[tuple[str, str]]:
+    return [
+        (route.method, re.sub(r"{\w+}", "x", route.path))
+        for route in server.ostiary.web.table.routes
+        if route.method in UNSAFE
+    ]
+
+
+def all_answers(page: Page, count: int, action: str) -> list[Response]:
+    """Run a script and wait until ``count`` responses of POST have come."""
+    found: list[Response] = []
+
+    def last(response: Response) -> bool:
+        if response.request.method == "POST":
+            found.append(response)
+        return len(found) == count
+
+    with page.expect_response(last):
+        page.evaluate(action)
+    return found
+
+
+def guessed(attacker: Person) -> dict[str, str]:
+    """What an attacker may well put into a form: nothing that only the victim has."""
+    return {
         "email": "eve@example.com",
         "identifier": attacker.email,
         "password": PASSWORD,
@@ -105,96 +100,108 @@ async def test_forms_of_another_site_change_nothing(
         "name": "Eve",
         "csrf_token": attacker.csrf or "",
     }
-    as_json = {json.dumps(fields)[:-1] + ', "x": "': '"}'}  # text/plain makes of this: {…, "x": "="}
-    posted = [route for route in unsafe_routes(live_server) if route.method == "POST"]
-    assert len(posted) > 15
-    for number, route in enumerate(posted):
-        for encoding, content in (("application/x-www-form-urlencoded", fields), ("text/plain", as_json)):
-            path = f"/{number}"
-            hostile_site.pages[path] = form(live_server, route, encoding, content)
-            await page.goto(hostile_site.url + path)
-            async with page.expect_navigation() as navigation:
-                await page.evaluate("setTimeout(() => document.forms[0].submit())")
-            answer = await navigation.value
-            assert answer.request.method == "POST"
-            assert answer.url.startswith(live_server.url)
-            # 401 where the page needs somebody: the cookie is not even sent along (SameSite).
-            assert answer.status in (401, 403), (route.path, encoding, answer.status)
-    assert live_server.call(contents(live_server.ostiary)) == before
-    await page.goto(f"{live_server.url}/account")
-    assert page.url == f"{live_server.url}/account", "still signed in, and as the victim"
-    assert victim.email in await page.content()
 
 
-async def test_scripts_of_another_site_change_nothing_and_read_nothing(
-    live_server: LiveServer, browser: Browser, hostile_site: HostileSite
+def test_forms_of_another_site_change_nothing(scene: Scene, hostile_site: HostileSite, new_victim: NewVictim) -> None:
+    """Every route that takes POST, by all that a form can send, each into a frame of its own."""
+    server = scene.server
+    attacker = server.call(new_person(server.ostiary))
+    visitor, victim = new_victim(server)
+    before, fields = server.call(contents(server.ostiary)), guessed(attacker)
+    paths = [path for method, path in unsafe_routes(server) if method == "POST"]
+    assert len(paths) > 15
+    forms = [
+        f'<iframe name="{number}{kind}"></iframe>' + form(server.url + path, encoding, content, f"{number}{kind}")
+        for number, path in enumerate(paths)
+        for kind, encoding, content in (("form", FORM, fields), ("json", TEXT, as_json(fields)))
+    ]
+    hostile_site.page("/", "".join(forms))
+    visitor.page.goto(scene.hostile("/"))
+    server.requests.clear()
+    answers = all_answers(visitor.page, len(forms), "for (const form of document.forms) form.submit()")
+    # 401 where the page needs somebody: the cookie is not even sent along (SameSite).
+    refused = {403} if scene.with_cookie else {401, 403}
+    assert {answer.url: answer.status for answer in answers if answer.status not in refused} == {}
+    assert scene.sent("POST") == [scene.with_cookie] * len(forms)
+    assert server.call(contents(server.ostiary)) == before
+    visitor.open("/account")
+    assert visitor.page.url == f"{server.url}/account", "still signed in, and as the victim"
+    assert victim.email in visitor.page.content()
+
+
+ACTIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "sign-out": ("/logout", {}),
+    "change of the profile": ("/account/profile", {"name": "Eve"}),
+    "change of the password": (
+        "/account/password",
+        {"current_password": PASSWORD, "new_password": "a password of the attacker"},
+    ),
+}
+
+
+def test_a_click_on_another_site_signs_nobody_out_and_changes_no_profile_and_no_password(
+    scene: Scene, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    """By a form that leads the whole window to Ostiary: the one cross-site POST that browsers were lenient with."""
+    server = scene.server
+    visitor, _ = new_victim(server)
+    before = server.call(contents(server.ostiary))
+    for what, (path, fields) in ACTIONS.items():
+        hostile_site.page("/", form(server.url + path, FORM, fields))
+        visitor.page.goto(scene.hostile("/"))
+        with visitor.page.expect_navigation() as navigation:
+            visitor.page.click("button")
+        answer = navigation.value
+        assert (answer.url, answer.request.method) == (server.url + path, "POST"), what
+        assert answer.status in ({403} if scene.with_cookie else {401, 403}), what
+        assert server.call(contents(server.ostiary)) == before, what
+        visitor.open("/account")
+        assert visitor.page.url == f"{server.url}/account", what
+
+
+def test_scripts_of_another_site_change_nothing_and_read_nothing(
+    scene: Scene, hostile_site: HostileSite, new_victim: NewVictim
 ) -> None:
     """Every unsafe route by fetch, with and without asking first, and every page that holds a form token."""
-    victim = live_server.call(new_administrator(live_server.ostiary))
-    page = await signed_in(browser, live_server, victim)
-    before = live_server.call(contents(live_server.ostiary))
-    hostile_site.pages["/"] = "<p>Hello"
-    await page.goto(hostile_site.url + "/")
-    targets = [(route.method, re.sub(r"{\w+}", "x", route.path)) for route in unsafe_routes(live_server)]
-    sent = await page.evaluate(
-        """async ([origin, targets]) => {
-            const outcomes = [];
-            for (const [method, path] of targets) {
-                for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded"]) {
-                    for (const mode of ["cors", "no-cors"]) {
-                        const options = {method, mode, credentials: "include", headers: {"Content-Type": type},
-                                         body: '{"name": "Eve"}'};
-                        try {
-                            const answer = await fetch(origin + path, options);
-                            outcomes.push([method, path, mode, answer.type, await answer.text()]);
-                        } catch (refused) {
-                            outcomes.push([method, path, mode, "error", ""]);
-                        }
-                    }
+    server = scene.server
+    visitor, _ = new_victim(server)
+    before = server.call(contents(server.ostiary))
+    hostile_site.page("/", "<p>Hello")
+    visitor.page.goto(scene.hostile("/"))
+    lenient: list[str] = []
+    visitor.page.on("response", lambda response: lenient.extend(_allowing(response)))
+    server.requests.clear()
+    targets = [[method, server.url + path] for method, path in unsafe_routes(server)]
+    targets += [["GET", server.url + path] for path in ("/account", "/api/auth/me", "/api/sessions", "/login")]
+    outcomes: list[dict[str, Any]] = visitor.page.evaluate(FETCH, targets)
+    assert len(outcomes) == len(targets) * 6
+    assert [each for each in outcomes if each["type"] not in ("error", "opaque") or each["text"]] == []
+    assert lenient == [], "a header of CORS allows something"
+    assert set(scene.sent("POST")) == set(scene.sent("GET")) == {scene.with_cookie}
+    assert "OPTIONS" in {request.method for request in server.requests}, "where it has to ask first, it asked"
+    assert not {"PUT", "PATCH", "DELETE"} & {request.method for request in server.requests}, "and got no leave"
+    assert server.call(contents(server.ostiary)) == before
+
+
+FETCH = """async targets => {
+    const outcomes = [];
+    for (const [method, url] of targets) {
+        for (const type of ["application/json", "text/plain", "application/x-www-form-urlencoded"]) {
+            for (const mode of ["cors", "no-cors"]) {
+                const options = {method, mode, credentials: "include", headers: {"Content-Type": type}};
+                if (method !== "GET") options.body = '{"name": "Eve"}';
+                try {
+                    const answer = await fetch(url, options);
+                    outcomes.push({method, url, mode, type: answer.type, text: await answer.text()});
+                } catch (refused) {
+                    outcomes.push({method, url, mode, type: "error", text: ""});
                 }
             }
-            for (const path of ["/account", "/api/auth/me", "/login", "/dev/outbox"]) {
-                for (const mode of ["cors", "no-cors"]) {
-                    try {
-                        const answer = await fetch(origin + path, {mode, credentials: "include"});
-                        outcomes.push(["GET", path, mode, answer.type, await answer.text()]);
-                    } catch (refused) {
-                        outcomes.push(["GET", path, mode, "error", ""]);
-                    }
-                }
-            }
-            return outcomes;
-        }""",
-        [live_server.url, targets],
-    )
-    assert len(sent) == len(targets) * 6 + 8
-    readable = [outcome for outcome in sent if outcome[3] not in ("error", "opaque") or outcome[4]]
-    assert readable == []
-    assert live_server.call(contents(live_server.ostiary)) == before
+        }
+    }
+    return outcomes;
+}"""
 
 
-async def test_a_page_of_ours_is_not_shown_in_a_frame_of_another_site(
-    live_server: LiveServer, browser: Browser, hostile_site: HostileSite
-) -> None:
-    """Clickjacking: the victim would press our buttons without seeing them."""
-    page = await (await browser.new_context()).new_page()
-    hostile_site.pages["/"] = f'<iframe src="{live_server.url}/login"></iframe>'
-    async with page.expect_response(f"{live_server.url}/login") as framed:
-        await page.goto(hostile_site.url + "/", wait_until="load")
-    assert (await framed.value).status == 200
-    shown = [await frame.locator("#identifier").count() for frame in page.frames]
-    assert sum(shown) == 0
-
-
-async def test_the_window_that_another_site_opens_is_out_of_its_reach(
-    live_server: LiveServer, browser: Browser, hostile_site: HostileSite
-) -> None:
-    page = await (await browser.new_context()).new_page()
-    hostile_site.pages["/"] = f"<button onclick=\"w = window.open('{live_server.url}/login')\">x</button>"
-    await page.goto(hostile_site.url + "/")
-    async with page.context.expect_page() as opened:
-        await page.click("button")
-    popup = await opened.value
-    await popup.wait_for_load_state()
-    assert await popup.evaluate("window.opener") is None
-    assert await page.evaluate("w.closed") is True  # severed: to its opener it looks closed (COOP)
+def _allowing(response: Response) -> list[str]:
+    return [f"{response.url}: {name}" for name in response.headers if name.startswith("access-control-")]

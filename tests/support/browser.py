@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.support.https import Authority
 from tests.support.installation import PASSWORD
 
 ARGUMENTS = [
@@ -29,6 +31,31 @@ def chromium(path: Path) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def unguarded_chromium(path: Path, profile: Path, authority: Authority, hosts: list[str]) -> Iterator[Browser]:
+    """A browser that finds ``hosts`` on this machine, trusts ``authority``, and takes third-party cookies.
+
+    Chromium keeps those from windows that remember nothing, such as every test has, but not from others; a page that
+    is safe only thanks to that is not safe.
+
+    Args:
+        profile: an empty folder.
+    """
+    (profile / "Default").mkdir()
+    (profile / "Default" / "Preferences").write_text(json.dumps({"profile": {"cookie_controls_mode": 0}}))
+    rules = ", ".join(f"MAP {host} 127.0.0.1" for host in hosts)
+    arguments = [
+        *ARGUMENTS,
+        f"--ignore-certificate-errors-spki-list={authority.spki}",
+        f"--host-resolver-rules={rules}",
+    ]
+    with sync_playwright() as playwright:
+        first = playwright.chromium.launch_persistent_context(profile, executable_path=path, args=arguments)
+        assert first.browser is not None
+        yield first.browser
+        first.close()
 
 
 class Visitor:
@@ -73,6 +100,16 @@ class Visitor:
         self.open("/login")
         self.fill(identifier=identifier, password=password)
         self.press("Sign in")
+
+    def cookies(self) -> dict[str, str]:
+        """Every cookie of this browser, those that no script sees included; of two with one name, one."""
+        return {cookie["name"]: cookie["value"] for cookie in self.context.cookies()}
+
+    @property
+    def user_agent(self) -> str:
+        """What this browser says that it is."""
+        said: str = self.page.evaluate("navigator.userAgent")
+        return said
 
     def mailed(self) -> tuple[str, str]:
         """The code and the link of the newest mail that has them, read on the outbox's page in another tab."""

@@ -10,14 +10,16 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import httpx
 import uvloop
+from starlette.types import Receive, Scope, Send
 
 from ostiary.app import Ostiary
 from ostiary.base.clock import Clock, system_clock
 from ostiary.settings import Settings, load
+from tests.support.https import Authority
 
 PASSWORD = "seven quiet lanterns"
 KEY = "4f" * 32
@@ -126,24 +128,54 @@ async def new_administrator(ostiary: Ostiary, *, delivery: str = "cookie") -> Pe
     return person
 
 
+class Request(NamedTuple):
+    """A request as it reached a server; header names in lower case."""
+
+    method: str
+    host: str
+    target: str
+    headers: dict[str, str]
+    body: str = ""
+
+    @property
+    def cookies(self) -> list[str]:
+        """``name=value``, in the order of the header; values may be there twice."""
+        header = self.headers.get("cookie", "")
+        return header.split("; ") if header else []
+
+
 class LiveServer:
     """The installation behind uvicorn, on a free port of this machine, in a thread with a loop of its own.
 
     The loop is the one that ``ostiary serve`` has; asyncio's own leaves Nagle's algorithm on for a socket that it is
     given open, which costs 40 ms a request.
+
+    With an ``authority`` it speaks TLS and is as in production: the issuer is https, and development mode is off.
+
+    Attributes:
+        requests: what has reached it, oldest first.
     """
 
     def __init__(
-        self, folder: Path, *, host: str = "localhost", clock: Clock = system_clock, **changed: object
+        self,
+        folder: Path,
+        *,
+        host: str = "localhost",
+        authority: Authority | None = None,
+        clock: Clock = system_clock,
+        **changed: object,
     ) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{host}:{self.port}"
+        self.url = f"{'http' if authority is None else 'https'}://{host}:{self.port}"
+        changed = {"dev": authority is None, **changed}
         self._settings = settings_for_test(f"sqlite:///{folder / 'live.db'}", self.url, **changed)
+        self._authority = authority
         self._clock = clock
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
         self.setup_link: str | None = None
+        self.requests: list[Request] = []
         self.ostiary: Ostiary
 
     def __enter__(self) -> Self:
@@ -166,7 +198,16 @@ class LiveServer:
         self.ostiary = await Ostiary.open(self._settings, clock=self._clock, migrate_first=True)
         await self.ostiary.start()
         self.setup_link = await self.ostiary.use.first_administrator.link(self.ostiary.operator())
-        config = uvicorn.Config(self.ostiary, lifespan="off", log_level="warning", server_header=False)
+        certificate = (None, None) if self._authority is None else (self._authority.chain, self._authority.key)
+        config = uvicorn.Config(
+            self._answer,
+            interface="asgi3",
+            lifespan="off",
+            log_level="warning",
+            server_header=False,
+            ssl_certfile=certificate[0],
+            ssl_keyfile=certificate[1],
+        )
         self._server = uvicorn.Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         serving = asyncio.create_task(self._server.serve(sockets=[self._socket]))
@@ -175,3 +216,10 @@ class LiveServer:
         self._ready.set()
         await serving
         await self.ostiary.close()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            target = b"?".join(filter(None, (scope["raw_path"], scope["query_string"]))).decode("latin-1")
+            self.requests.append(Request(scope["method"], headers.get("host", ""), target, headers))
+        await self.ostiary(scope, receive, send)

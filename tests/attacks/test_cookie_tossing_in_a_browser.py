@@ -1,0 +1,127 @@
+"""Cookie tossing: another host of the domain sets cookies of our names, before ours, or too many of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.attacks.conftest import NewVictim
+from tests.attacks.hostile_site import SIBLING, HostileSite
+from tests.support.browser import Visitor
+from tests.support.installation import PASSWORD, LiveServer, Person, new_person
+
+COOKIES = ("session", "access", "refresh", "csrf", "browser", "flow", "notice")
+
+
+@pytest.fixture(scope="module")
+def plain_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """As a developer has it: ``http://localhost``, and cookie names without a prefix."""
+    with LiveServer(tmp_path_factory.mktemp("plain")) as server:
+        yield server
+
+
+def toss(visitor: Visitor, hostile_site: HostileSite, url: str, *cookies: str) -> None:
+    hostile_site.page("/", "<p>Hello", *(("Set-Cookie", cookie) for cookie in cookies))
+    visitor.page.goto(url)
+
+
+def test_cookies_of_a_sibling_change_nothing_for_whoever_is_signed_in(
+    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    """Each of our cookies by name, with and without its prefix, for a path that makes it come first."""
+    visitor, victim = new_victim()
+    attacker = app.call(new_person(app.ostiary))
+    planted = attacker.client.cookies["__Host-ostiary_session"]
+    toss(
+        visitor,
+        hostile_site,
+        hostile_site.https(SIBLING),
+        *(
+            f"{prefix}ostiary_{name}={planted}; Domain=example.test; Path=/account; Secure"
+            for prefix in ("", "__Host-", "__Secure-", "\x85__Host-", "=__Host-", "=__Secure-")
+            for name in COOKIES
+        ),
+    )
+    visitor.open("/account")
+    assert any(planted in cookie for cookie in app.requests[-1].cookies), "nothing was tossed: no attack"
+    assert victim.email in visitor.page.content()
+    visitor.fill(name="Ada")
+    with visitor.page.expect_navigation():
+        visitor.page.locator("form[action$='/account/profile'] button").click()
+    assert visitor.page.locator("main [name=name]").input_value() == "Ada"
+    assert attacker.email not in visitor.page.content()
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/"])
+def test_of_two_session_cookies_none_is_picked(
+    plain_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim, path: str
+) -> None:
+    """Where names have no prefix, another port can toss, and what has the longer path comes first."""
+    visitor, _ = new_victim(plain_app)
+    attacker = plain_app.call(new_person(plain_app.ostiary))
+    planted = attacker.client.cookies["ostiary_session"]
+    own = visitor.cookies()["ostiary_session"]
+    toss(visitor, hostile_site, hostile_site.http("localhost"), f"ostiary_session={planted}; Path={path}")
+    status = visitor.open("/account/password")
+    sent = [each for each in plain_app.requests[-1].cookies if each.startswith("ostiary_session=")]
+    assert sent == [f"ostiary_session={planted}", f"ostiary_session={own}"]
+    assert status == 400
+    assert "ambiguous_credentials" in visitor.page.content()
+
+
+def test_whoever_is_stuck_with_two_session_cookies_is_told_the_way_out(
+    plain_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    visitor, victim = new_victim(plain_app)
+    toss(visitor, hostile_site, hostile_site.http("localhost"), "ostiary_session=x; Path=/account")
+    assert visitor.open("/account") == 400
+    assert_the_way_out_is_told_and_works(visitor, victim)
+
+
+def test_too_many_bytes_of_cookies_are_refused_and_the_way_out_is_told(
+    hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    visitor, victim = new_victim(bypass_csp=True)
+    junk = [f"junk{number}={'x' * 3_000}; Domain=example.test; Path=/" for number in range(10)]
+    toss(visitor, hostile_site, hostile_site.https(SIBLING), junk[0])
+    assert visitor.open("/account") == 200, "what fits does no harm"
+    toss(visitor, hostile_site, hostile_site.https(SIBLING), *junk)
+    assert visitor.open("/account") == 431
+    assert victim.email not in visitor.page.content()
+    problem = visitor.page.evaluate("fetch('/api/auth/me').then(async r => [r.status, await r.json()])")
+    assert (problem[0], problem[1]["code"]) == (431, "headers_too_large")
+    assert "remove the cookies" in problem[1]["title"]
+    assert_the_way_out_is_told_and_works(visitor, victim)
+
+
+def test_many_small_cookies_drive_ours_out_of_the_browser_and_nobody_elses_in(
+    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    """A browser keeps some 180 cookies of a domain. She may be signed out by this; she is not in another account."""
+    visitor, victim = new_victim()
+    attacker = app.call(new_person(app.ostiary))
+    planted = attacker.client.cookies["__Host-ostiary_session"]
+    cookies = [f"junk{number}=x; Domain=example.test; Path=/; Secure" for number in range(250)]
+    toss(
+        visitor,
+        hostile_site,
+        hostile_site.https(SIBLING),
+        *cookies,
+        f"__Host-ostiary_session={planted}; Domain=example.test; Path=/; Secure",
+        f"ostiary_session={planted}; Domain=example.test; Path=/; Secure",
+    )
+    assert "__Host-ostiary_session" not in visitor.cookies(), "nothing was driven out: no attack"
+    visitor.open("/account")
+    assert visitor.page.url == f"{app.url}/login?next=/account"
+    visitor.sign_in(victim.email)
+    assert victim.email in visitor.page.content()
+
+
+def assert_the_way_out_is_told_and_works(visitor: Visitor, victim: Person) -> None:
+    said = visitor.page.get_by_role("main").inner_text()
+    assert re.search(r"[Rr]emove the cookies", said), said
+    visitor.context.clear_cookies()
+    visitor.sign_in(victim.email, PASSWORD)
+    assert victim.email in visitor.page.content()

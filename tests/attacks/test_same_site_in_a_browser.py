@@ -1,0 +1,88 @@
+"""Which requests that another site causes have the session cookie: by ``SameSite``, as the setting has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.attacks.conftest import NewVictim
+from tests.attacks.hostile_site import APP, FOREIGN, HostileSite
+from tests.support.browser import Visitor
+from tests.support.https import Authority
+from tests.support.installation import PASSWORD, LiveServer, Request
+
+
+@pytest.fixture(scope="module")
+def strict(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with LiveServer(
+        tmp_path_factory.mktemp("strict"), host=APP, authority=authority, cookies__same_site="strict"
+    ) as server:
+        yield server
+
+
+def follow_a_link(visitor: Visitor, hostile_site: HostileSite, url: str) -> None:
+    """Click on a link to ``url`` on a foreign site, and be where it leads."""
+    hostile_site.page("/", f'<a href="{url}">x</a>')
+    visitor.page.goto(hostile_site.https(FOREIGN))
+    with visitor.page.expect_navigation():
+        visitor.page.click("a")
+
+
+def has_session(request: Request) -> bool:
+    return any("ostiary_session=" in cookie for cookie in request.cookies)
+
+
+def test_under_lax_a_link_of_another_site_leads_to_a_page_that_is_signed_in(
+    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    visitor, victim = new_victim()
+    app.requests.clear()
+    follow_a_link(visitor, hostile_site, f"{app.url}/account")
+    assert app.requests[0].headers["sec-fetch-site"] == "cross-site"
+    assert has_session(app.requests[0])
+    assert visitor.page.url == f"{app.url}/account"
+    assert victim.email in visitor.page.content()
+
+
+def test_under_lax_nothing_else_that_another_site_loads_has_the_session(
+    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    """Images, styles, scripts, prefetches and beacons, though the browser would take third-party cookies."""
+    visitor, _ = new_victim()
+    url = f"{app.url}/account"
+    hostile_site.page(
+        "/",
+        f'<img src="{url}"><link rel=stylesheet href="{url}"><link rel=prefetch href="{url}">'
+        f'<script src="{url}"></script><object data="{url}"></object><video src="{url}"></video>'
+        f'<script>navigator.sendBeacon("{url}", "x")</script>',
+    )
+    app.requests.clear()
+    visitor.page.goto(hostile_site.https(FOREIGN), wait_until="networkidle")
+    sent = [request for request in app.requests if request.headers["sec-fetch-site"] == "cross-site"]
+    assert len(sent) >= 6
+    assert [request for request in sent if has_session(request)] == []
+
+
+def test_under_strict_a_link_of_another_site_leads_to_the_sign_in_and_the_next_page_is_signed_in(
+    strict: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    visitor, victim = new_victim(strict)
+    strict.requests.clear()
+    follow_a_link(visitor, hostile_site, f"{strict.url}/account/password")
+    assert not any(has_session(request) for request in strict.requests if request.target.startswith(("/acc", "/login")))
+    assert visitor.page.url == f"{strict.url}/login?next=/account/password"
+    visitor.open("/account")
+    assert visitor.page.url == f"{strict.url}/account", "the session was not lost on the way"
+    assert victim.email in visitor.page.content()
+
+
+def test_under_strict_the_form_that_such_a_link_led_to_signs_in(
+    strict: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    """The page was made for somebody without a session, and the form is sent with one."""
+    visitor, victim = new_victim(strict)
+    follow_a_link(visitor, hostile_site, f"{strict.url}/account/password")
+    visitor.fill(identifier=victim.email, password=PASSWORD)
+    visitor.press("Sign in")
+    assert visitor.page.url == f"{strict.url}/account/password"
