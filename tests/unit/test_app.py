@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ostiary.app import Ostiary
@@ -24,3 +26,8 @@ async def test_no_master_key_is_named_as_the_fault(sqlite_url: str) -> None:
 async def test_a_database_behind_its_migrations_is_not_opened(sqlite_url: str) -> None:
     with pytest.raises(ConfigurationError, match="ostiary migrate"):
         await Ostiary.open(settings_for_test(sqlite_url))
+
+
+async def test_a_geoip_database_that_cannot_be_used_is_named_as_the_fault(sqlite_url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"geo\.database: .* is not there"):
+        await Ostiary.open(settings_for_test(sqlite_url, geo__database=str(tmp_path / "no.mmdb")), migrate_first=True)

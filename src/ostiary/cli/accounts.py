@@ -94,7 +94,7 @@ async def delete(ostiary: Ostiary, account: str) -> None:
 
 @accounts.command()
 @click.argument("account")
-@operation("id", "kind", "created_at", "used_at", "expires_at", "address", "user_agent")
+@operation("id", "kind", "created_at", "used_at", "expires_at", "address", "place", "device")
 async def sessions(ostiary: Ostiary, account: str) -> object:
     """List where an account is signed in, by cookie or by token."""
     found = await ostiary.use.sign_ins.list(ostiary.operator(), await account_id(ostiary, account))

@@ -64,7 +64,7 @@ async def settings_for_production(data: Path | None, *, migrate_first: bool, **s
         server: settings of the server that go over all others.
 
     Raises:
-        ConfigurationError: names every fault of the settings and of the database.
+        ConfigurationError: names every fault of the settings, of the database and of the GeoIP database.
     """
     overrides = (_within(data) if data else {}) | {
         f"server.{name}": value for name, value in server.items() if value is not None
@@ -78,7 +78,7 @@ async def settings_for_production(data: Path | None, *, migrate_first: bool, **s
             settings = load(*_sources(), overrides)
         except ConfigurationError:
             raise refused from None
-    faults = faults + await _database_faults(settings, migrate_first)
+    faults = faults + await _database_faults(settings, migrate_first) + _place_faults(settings)
     if faults:
         raise ConfigurationError(faults)
     return settings
@@ -95,6 +95,16 @@ async def _database_faults(settings: Settings, migrate_first: bool) -> list[str]
         return refused.faults
     except Unavailable:
         return ["database.url: the database does not answer"]
+    return []
+
+
+def _place_faults(settings: Settings) -> list[str]:
+    from ostiary.sessions.places import Places  # the room has more in it than most commands need
+
+    try:
+        Places.open(settings.geo.database).close()
+    except ConfigurationError as refused:
+        return refused.faults
     return []
 
 

@@ -109,8 +109,8 @@ def _opened(path: Path) -> Reader:
         raise _refused(path, "is not there, or no file")
     try:
         reader = open_database(path, MODE_FILE)
-    except OSError as cause:
-        raise _refused(path, f"cannot be read ({cause.strerror})") from cause
+    except PermissionError as cause:
+        raise _refused(path, "may not be read by the user that Ostiary runs as") from cause
     except Exception as cause:
         raise _refused(path, "is no database in the MaxMind DB format") from cause
     if not _names_places(reader):

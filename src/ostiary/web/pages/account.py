@@ -119,6 +119,6 @@ def _sign_in(one: SignInRecord) -> dict[str, Any]:
         "place": one.place,
         "address": one.address,
         "created": moment(one.created_at),
-        "seen": moment(one.used_at),
+        "used": moment(one.used_at),
         "current": one.current,
     }

@@ -37,6 +37,12 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) form.ariaBusy = null;
 });
 
+// Without this file a time is told in UTC.
+const local = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
+for (const time of document.querySelectorAll("time")) time.textContent = local.format(new Date(time.dateTime));
+
 for (const code of document.querySelectorAll("[data-copy]")) {
   const copy = button("Copy", async () => {
     await navigator.clipboard.writeText(code.textContent);
