@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NoReturn
 
 from ostiary.database.redis_url import RedisUrl, parse_redis_url
@@ -51,6 +51,7 @@ _OUT_OF_ORDER = (
 )
 # Codes that redis-py has no class for, and what Redis 6.2 hides in the error of a script.
 _OUT_OF_ORDER_CODES = re.compile(r"(^|-)(BUSY|MISCONF|NOREPLICAS|READONLY|OOM|MASTERDOWN|CLUSTERDOWN) ")
+_SPECIAL = re.compile(rb"[\\*?\[\]]")  # in a pattern of keys
 _WRONG_SETTINGS = (
     exceptions.AuthenticationError,
     exceptions.AuthenticationWrongNumberOfArgsError,
@@ -118,11 +119,7 @@ class Redis:
 
     async def execute(self, *command: Argument) -> Any:
         """Have one command carried out and return its answer as Redis gives it (RESP 2)."""
-        try:
-            async with asyncio.timeout(_PATIENCE), self._room:
-                return await self._client.execute_command(*command)
-        except _DRIVER as error:
-            self._raise(error)
+        return await self._ask(self._client, command)
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
         """Have several carried out in one round trip and return their answers. Others' may come in between."""
@@ -146,11 +143,32 @@ class Redis:
         except exceptions.NoScriptError:  # so it was not run: Redis is new, or has forgotten its scripts
             return await self.execute("EVAL", script.text, len(keys), *keys, *args)
 
+    async def scan(self, beginning: bytes) -> AsyncIterator[list[bytes]]:
+        """The keys that begin so, in lists. What comes or goes meanwhile may be missed, a key may come twice."""
+        pattern = _SPECIAL.sub(rb"\\\g<0>", beginning) + b"*"
+        for node in self._nodes():
+            cursor = b""
+            while cursor != b"0":
+                cursor, keys = await self._ask(node, ("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000))
+                if keys:
+                    yield keys
+
     async def close(self) -> None:
         """Close every connection. Whoever waits for an answer gets Unavailable."""
         await self._client.aclose()
         if self._sentinels is not None:
             await self._sentinels.aclose()
+
+    async def _ask(self, where: Any, command: Command) -> Any:
+        try:
+            async with asyncio.timeout(_PATIENCE), self._room:
+                return await where.execute_command(*command)
+        except _DRIVER as error:
+            self._raise(error)
+
+    def _nodes(self) -> list[Any]:
+        """What has keys of its own."""
+        return [self._client]
 
     def _raise(self, error: Exception) -> NoReturn:
         """Raise what the rest of the house knows it by; a mistake in a command or a script stays what it is."""
@@ -190,9 +208,13 @@ class _RedisCluster(Redis):
                 raise answer
         return answers
 
+    def _nodes(self) -> list[Any]:
+        nodes: list[Any] = self._client.get_primaries()
+        return nodes
+
     async def _infos(self) -> list[bytes]:
         await self._client.initialize()
-        return [await node.execute_command("INFO") for node in self._client.get_primaries()]
+        return [await node.execute_command("INFO") for node in self._nodes()]
 
 
 def _connected(url: RedisUrl, prefix: str) -> Redis:

@@ -188,7 +188,7 @@ class Sessions:
     async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:
         """Delete up to ``limit`` of what has expired; returns how many."""
         ended = await tx.execute(
-            "DELETE FROM ended_sessions WHERE id IN"
+            "DELETE FROM ended_sessions WHERE until <= :now AND id IN"
             " (SELECT id FROM ended_sessions WHERE until <= :now ORDER BY until LIMIT :limit)",
             now=now,
             limit=limit,

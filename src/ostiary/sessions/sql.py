@@ -216,7 +216,11 @@ class SqlSessions(SessionStore):
     async def put(self, stored: Sequence[Stored]) -> None:
         async with self._db.transaction() as tx:
             for one in stored:
-                ended = await tx.fetch_value("SELECT 1 FROM ended_sessions WHERE id = :id", id=one.session.id)
+                ended = await tx.fetch_value(
+                    "SELECT 1 FROM ended_sessions WHERE id = :id AND account_id = :account_id",
+                    id=one.session.id,
+                    account_id=one.session.account_id or "",
+                )
                 gone = one.session.account_id is not None and None is await tx.fetch_value(
                     "SELECT 1 FROM accounts WHERE id = :id", id=one.session.account_id
                 )

@@ -140,6 +140,16 @@ async def test_a_cluster_whose_keys_are_on_different_nodes(nodes: list[RedisServ
     assert all(node.ask("DBSIZE") for node in nodes)
 
 
+@pytest.mark.parametrize("kind", ["server", "cluster"])
+async def test_every_key_with_a_beginning_is_found_and_no_other(
+    kind: str, server: RedisServer, nodes: list[RedisServer]
+) -> None:
+    async with opened(server.url if kind == "server" else cluster_url(nodes)) as redis:
+        keys = {b"t*[x]\\:%d" % number for number in range(2_500)}
+        await redis.pipeline([("SET", key, 1) for key in [*keys, b"tt[x]\\:1", b"t*x\\:1"]])
+        assert {key async for some in redis.scan(b"t*[x]\\:") for key in some} == keys
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -66,10 +66,13 @@ INSERT INTO session_data SELECT id, data, data_version, expires_at FROM sessions
 CREATE INDEX session_data_by_expiry ON session_data (expires_at);
 DROP TABLE sessions_before;
 
--- Sessions in Redis that were ended one by one, until they would have expired.
+-- Sessions in Redis that were ended one by one, until they would have expired. Who ended one says whose it is (empty for
+-- nobody's): the session of another account goes on.
 CREATE TABLE ended_sessions (
-    id TEXT NOT NULL PRIMARY KEY,
-    until INTEGER NOT NULL
+    id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (id, account_id)
 ) STRICT;
 CREATE INDEX ended_sessions_by_until ON ended_sessions (until);
 

@@ -1,0 +1,370 @@
+"""Sessions in Redis: read in one round trip, and gone by themselves.
+
+Three kinds of keys, behind the prefix:
+
+- ``s:`` and the SHA-256 of the secret: a session (:mod:`ostiary.sessions.packed`);
+- ``a:`` and the 16 bytes of an account's id: the secrets' SHA-256 of its sessions, sorted by the minute they expire;
+- ``d:`` and the 16 bytes of a session's id: 4 bytes of version, and the data as JSON.
+
+Each is on a node of its own in a cluster, so nothing is done to two of them at once. Whether a session has ended is
+asked of the database each time: what Redis forgets signs somebody out, but nothing that it brings back signs anybody
+in. How long keys live goes by Redis' time, and everything else by the caller's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+
+import msgspec
+
+from ostiary.base.clock import MINUTE
+from ostiary.base.ids import id_to_bytes
+from ostiary.database import Database, Memo, Transaction, Value
+from ostiary.database.redis import Redis, Script
+from ostiary.errors import TooManySessions, Unavailable
+from ostiary.sessions.model import NO_DATA, Found, Session, SessionData, Stored
+from ostiary.sessions.packed import FORM, SUPERSEDED, pack, unpack
+from ostiary.sessions.sql import STANDS, record_ended_by_limit
+from ostiary.sessions.store import GRACE, Limit, SessionStore
+
+_log = logging.getLogger("ostiary.sessions")
+
+# The session as it is before this use, which is noted at most once in a tenth of the sliding expiry. KEYS: session.
+# ARGV: now.
+_FIND = Script(f"""
+local packed = redis.call('GET', KEYS[1])
+if not packed then return false end
+local form, flags, seen, idle, ends = struct.unpack('>BBI6I4I6', packed)
+local now = tonumber(ARGV[1])
+idle = idle * 1000
+local open = now < ends and now < seen + idle
+if open and form == {FORM} and flags % {2 * SUPERSEDED} < {SUPERSEDED} and now - seen >= math.floor(idle / 10) then
+  redis.call('SETRANGE', KEYS[1], 2, struct.pack('>I6', now))
+  redis.call('PEXPIRE', KEYS[1], math.min(idle, ends - now))
+end
+return packed
+""")
+
+# Put another value in the place of this one, and nothing in that of any other. KEYS: session. ARGV: the one that is
+# there, the other one or nothing, its time to live or 0 for as it is.
+_SWAP = Script("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then
+  redis.call('DEL', KEYS[1])
+elseif ARGV[3] == '0' then
+  redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+else
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+end
+return 1
+""")
+
+# Add a session to those of an account, and forget those that have expired. KEYS: account. ARGV: this minute, session,
+# the minute it expires, its time to live and, where nobody else may have added any, all that are there.
+_ADD = Script("""
+if ARGV[5] and table.concat(redis.call('ZRANGE', KEYS[1], 0, -1)) ~= ARGV[5] then return 0 end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[1], ARGV[4]) end
+return 1
+""")
+
+# Write data where it has this version, 0 for none; without data, delete it. KEYS: data. ARGV: the version that is
+# there, the data with its new version or nothing, its time to live.
+_REPLACE_DATA = Script("""
+local before = redis.call('GETRANGE', KEYS[1], 0, 3)
+local version = before == '' and 0 or struct.unpack('>I4', before)
+if version ~= tonumber(ARGV[1]) then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1
+""")
+
+
+class RedisSessions(SessionStore):
+    """See :class:`SessionStore`."""
+
+    def __init__(self, redis: Redis, db: Database, account_columns: Sequence[str]) -> None:
+        """``account_columns``: what to read along of ``accounts``, since every request needs both."""
+        self._redis = redis
+        self._db = db
+        self._memo: Memo[tuple[str, str | None, int], tuple[Value, ...]] = Memo(db)
+        columns = ", ".join("a." + name for name in account_columns)
+        where = STANDS.format(epoch=":epoch", id=":id")
+        not_ended = "NOT EXISTS (SELECT 1 FROM ended_sessions WHERE id = :id AND account_id = :account_id)"
+        self._select = (
+            f"SELECT a.privilege_epoch, {columns} FROM accounts a WHERE a.id = :account_id AND {where} AND " + not_ended
+        )
+        self._select_nobody = "SELECT 0 WHERE " + not_ended
+
+    async def find(self, id_hash: bytes, now: int) -> Found | None:
+        packed = await self._redis.script(_FIND, [self._session_key(id_hash)], [now])
+        if packed is None:
+            return None
+        session = unpack(id_hash, packed)
+        if session.idle_expires_at <= now or (standing := await self._standing(session)) is None:
+            return None
+        if session.is_due(now):  # so its own key has just been made to live longer
+            lives = min(session.idle, session.expires_at - now)
+            await self._redis.execute("PEXPIRE", self._data_key(session.id), lives)
+        privilege_epoch, *account = standing
+        return Found(session, tuple(account) or None, int(privilege_epoch or 0))
+
+    async def _standing(self, session: Session) -> tuple[Value, ...] | None:
+        """What the database says of a session's account, its ``privilege_epoch`` first; None where it has ended."""
+        key = (session.id, session.account_id, session.epoch)
+        return await self._memo.get(key, lambda: self._read_standing(session))
+
+    async def _read_standing(self, session: Session) -> tuple[Value, ...] | None:
+        if session.account_id is None:
+            return await self._db.fetch_tuple(self._select_nobody, id=session.id, account_id="")
+        return await self._db.fetch_tuple(
+            self._select, id=session.id, account_id=session.account_id, epoch=session.epoch
+        )
+
+    async def begin(self, tx: Transaction, session: Session, limit: Limit | None = None) -> None:
+        tx.after_commit(lambda: self._begin(session, limit))
+
+    async def _begin(self, session: Session, limit: Limit | None) -> None:
+        # The session before its place among those of the account: whoever reads those forgets what is not there.
+        # Nobody has its secret until both are written.
+        await self._write(session)
+        if session.account_id is None:
+            return
+        if limit is None:
+            await self._add(session.account_id, session)
+        else:
+            await self._begin_within(limit, session.account_id, session)
+
+    async def _begin_within(self, limit: Limit, account_id: str, session: Session) -> None:
+        try:
+            while not await self._add(account_id, session, await self._make_room(account_id, session, limit)):
+                pass  # another sign-in of this account came between
+        except TooManySessions:
+            await self._redis.execute("DEL", self._session_key(session.id_hash))
+            raise
+        await self._clean(account_id)
+
+    async def _write(self, session: Session) -> None:
+        lives = session.idle_expires_at - session.seen_at
+        await self._redis.execute("SET", self._session_key(session.id_hash), pack(session), "PX", lives)
+
+    async def _add(self, account_id: str, session: Session, among: Iterable[bytes] | None = None) -> bool:
+        """Add a session to those of its account; False where those are not ``among`` any more."""
+        now, ends = session.seen_at, session.expires_at
+        args: list[int | bytes] = [now // MINUTE, session.id_hash, -(-ends // MINUTE), ends - now]
+        if among is not None:
+            args.append(b"".join(among))
+        return bool(await self._redis.script(_ADD, [self._account_key(account_id)], args))
+
+    async def _make_room(self, account_id: str, session: Session, limit: Limit) -> list[bytes]:
+        """End the oldest sessions until there is room for one more; returns the secrets' hashes of all there are."""
+        kept = await self._kept(account_id)
+        open_ones = [one async for one in self._open(kept.values(), session.created_at)]
+        excess = len(open_ones) - limit.sessions + 1
+        if excess > 0 and limit.refuse:
+            raise TooManySessions
+        for oldest in sorted(open_ones, key=_age)[: max(excess, 0)]:
+            async with self._db.transaction() as tx:
+                if await self._note_end(tx, oldest.id, account_id, oldest.expires_at):
+                    await record_ended_by_limit(tx, session.created_at, account_id, oldest.id)
+        return list(kept)
+
+    async def _kept(self, account_id: str) -> dict[bytes, Session]:
+        """All sessions of an account by the hash of their secret, open or not. Forgets those that are not there."""
+        hashes: list[bytes] = await self._redis.execute("ZRANGE", self._account_key(account_id), 0, -1)
+        found = await self._redis.pipeline([("GET", self._session_key(id_hash)) for id_hash in hashes])
+        gone = [id_hash for id_hash, packed in zip(hashes, found, strict=True) if packed is None]
+        if gone:
+            await self._redis.execute("ZREM", self._account_key(account_id), *gone)
+        return {
+            id_hash: unpack(id_hash, packed)
+            for id_hash, packed in zip(hashes, found, strict=True)
+            if packed is not None
+        }
+
+    async def _open(self, sessions: Iterable[Session], now: int) -> AsyncIterator[Session]:
+        """Those that are open, newest first, each once: one that Redis left while its secret changed is there twice."""
+        by_id = {session.id: session for session in sorted(sessions, key=lambda one: one.seen_at)}
+        for session in sorted(by_id.values(), key=_age, reverse=True):
+            if not session.superseded and session.idle_expires_at > now and await self._standing(session) is not None:
+                yield session
+
+    async def rotate(self, before: Session, after: Session) -> bool:
+        # As in _begin. Who finds that another request was faster takes its own away again.
+        until = min(after.seen_at + GRACE, before.expires_at)
+
+        async def supersede(found: Session) -> Session | None:
+            if found.superseded:
+                return None
+            await self._write(msgspec.structs.replace(after, bound_key=found.bound_key, bound_at=found.bound_at))
+            if after.account_id is not None:
+                await self._add(after.account_id, after)
+            return msgspec.structs.replace(found, superseded=True, expires_at=until)
+
+        rotated = await self._change(before.id_hash, supersede, until - after.seen_at)
+        over = before if rotated else after
+        if not rotated:
+            await self._redis.execute("DEL", self._session_key(after.id_hash))
+        if over.account_id is not None:
+            await self._redis.execute("ZREM", self._account_key(over.account_id), over.id_hash)
+        return rotated
+
+    async def bind(self, session: Session, key: bytes, now: int) -> bool:
+        async def bound(found: Session) -> Session | None:
+            if found.superseded or found.bound_at:
+                return None
+            return msgspec.structs.replace(found, bound_key=key, bound_at=now)
+
+        return await self._change(session.id_hash, bound)
+
+    async def _change(
+        self, id_hash: bytes, change: Callable[[Session], Awaitable[Session | None]], lives: int = 0
+    ) -> bool:
+        """Write a session as ``change`` makes it; False where that makes nothing of it, or it is not there.
+
+        It is made anew where somebody else has changed the session meanwhile.
+        """
+        key = self._session_key(id_hash)
+        while (packed := await self._redis.execute("GET", key)) is not None:
+            changed = await change(unpack(id_hash, packed))
+            if changed is None:
+                return False
+            if await self._redis.script(_SWAP, [key], [packed, pack(changed), lives]):
+                return True
+        return False
+
+    async def of_account(self, account_id: str, now: int) -> list[Session]:
+        kept = await self._kept(account_id)
+        return [session async for session in self._open(kept.values(), now)][:200]
+
+    async def end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
+        if account_id is not None:  # of nobody's sessions there is no list; they go by themselves
+            tx.after_commit(lambda: self._clean(account_id))
+        return await self._note_end(tx, session_id, account_id, until)
+
+    async def _note_end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
+        noted = await tx.execute(
+            "INSERT INTO ended_sessions (id, account_id, until) VALUES (:id, :account_id, :until)"
+            " ON CONFLICT DO NOTHING",
+            id=session_id,
+            account_id=account_id or "",
+            until=until,
+        )
+        return noted == 1
+
+    async def end_all(self, tx: Transaction, account_id: str, keep: str | None) -> None:
+        tx.after_commit(lambda: self._clean(account_id))
+
+    async def _clean(self, account_id: str) -> None:
+        """Take away what has ended. It opens nothing any more, so this may fail."""
+        try:
+            over = [
+                session for session in (await self._kept(account_id)).values() if await self._standing(session) is None
+            ]
+            if over:
+                await self._redis.execute("ZREM", self._account_key(account_id), *(one.id_hash for one in over))
+                keys = [key for one in over for key in (self._session_key(one.id_hash), self._data_key(one.id))]
+                await self._redis.pipeline([("DEL", key) for key in keys])
+        except Unavailable as error:
+            _log.warning("sessions that have ended stay in Redis until they expire: %r", error.__cause__ or error)
+
+    async def read_data(self, session_id: str) -> SessionData:
+        return _data(await self._redis.execute("GET", self._data_key(session_id)))
+
+    async def replace_data(self, session: Session, after: SessionData) -> bool:
+        # In step with its session; where that lies in another store, for as long as it may live.
+        lives = await self._redis.execute("PTTL", self._session_key(session.id_hash))
+        if lives <= 0:
+            lives = session.expires_at - session.seen_at
+        return await self._replace_data(session.id, after.version - 1, _packed_data(after), lives)
+
+    async def _replace_data(self, session_id: str, version: int, data: bytes, lives: int) -> bool:
+        return bool(await self._redis.script(_REPLACE_DATA, [self._data_key(session_id)], [version, data, lives]))
+
+    async def carry_data(self, tx: Transaction, session_id: str, after: Session) -> None:
+        tx.after_commit(lambda: self._carry_data(session_id, after))
+
+    async def _carry_data(self, session_id: str, after: Session) -> None:
+        if (data := await self.read_data(session_id)).version:
+            await self._put_data(after, data)
+            await self._redis.execute("DEL", self._data_key(session_id))
+
+    async def _put_data(self, session: Session, data: SessionData) -> None:
+        """Write data where there is none, or older."""
+        lives = session.idle_expires_at - session.seen_at
+        while (before := (await self.read_data(session.id)).version) < data.version:
+            if await self._replace_data(session.id, before, _packed_data(data), lives):
+                return
+
+    async def sweep(self, tx: Transaction, now: int, limit: int) -> int:
+        return 0
+
+    async def count(self) -> int:
+        found = 0
+        async for keys in self._redis.scan(self._session_key(b"")):
+            found += len(keys)
+        return found
+
+    async def batches(self, size: int) -> AsyncIterator[list[Stored]]:
+        beginning = self._session_key(b"")
+        async for keys in self._redis.scan(beginning):
+            for start in range(0, len(keys), size):
+                hashes = [key.removeprefix(beginning) for key in keys[start : start + size]]
+                if batch := await self._stored(hashes):
+                    yield batch
+
+    async def _stored(self, hashes: Sequence[bytes]) -> list[Stored]:
+        packed = await self._redis.pipeline([("GET", self._session_key(id_hash)) for id_hash in hashes])
+        sessions = [unpack(*found) for found in zip(hashes, packed, strict=True) if found[1] is not None]
+        data = await self._redis.pipeline([("GET", self._data_key(session.id)) for session in sessions])
+        return [Stored(session, _data(raw)) for session, raw in zip(sessions, data, strict=True)]
+
+    async def put(self, stored: Sequence[Stored]) -> None:
+        for one in stored:
+            session = one.session
+            lives = session.idle_expires_at - session.seen_at
+            await self._redis.execute("SET", self._session_key(session.id_hash), pack(session), "NX", "PX", lives)
+            if session.account_id is not None and not session.superseded:
+                await self._add(session.account_id, session)
+            if one.data.version:
+                await self._put_data(session, one.data)
+
+    async def remove(self, stored: Sequence[Stored]) -> list[Stored]:
+        return [one for one in stored if not await self._remove(one)]
+
+    async def _remove(self, stored: Stored) -> bool:
+        session, version = stored.session, stored.data.version
+        key = self._session_key(session.id_hash)
+        packed, data = await self._redis.pipeline([("GET", key), ("GETRANGE", self._data_key(session.id), 0, 3)])
+        as_given = unpack(session.id_hash, pack(session))
+        if packed is None or unpack(session.id_hash, packed) != as_given or int.from_bytes(data) != version:
+            return False
+        if not await self._redis.script(_SWAP, [key], [packed, b"", 0]):
+            return False
+        if not session.superseded:  # else the data is still that of the session behind its other secret
+            await self._replace_data(session.id, version, b"", 0)
+            if session.account_id is not None:
+                await self._redis.execute("ZREM", self._account_key(session.account_id), session.id_hash)
+        return True
+
+    def _session_key(self, id_hash: bytes) -> bytes:
+        return self._redis.prefix + b"s:" + id_hash
+
+    def _account_key(self, account_id: str) -> bytes:
+        return self._redis.prefix + b"a:" + id_to_bytes(account_id)
+
+    def _data_key(self, session_id: str) -> bytes:
+        return self._redis.prefix + b"d:" + id_to_bytes(session_id)
+
+
+def _age(session: Session) -> tuple[int, str]:
+    return session.created_at, session.id
+
+
+def _data(raw: bytes | None) -> SessionData:
+    return NO_DATA if raw is None else SessionData(msgspec.json.decode(raw[4:]), int.from_bytes(raw[:4]))
+
+
+def _packed_data(data: SessionData) -> bytes:
+    return data.version.to_bytes(4) + msgspec.json.encode(data.data)
