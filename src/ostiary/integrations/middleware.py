@@ -42,7 +42,7 @@ class Visits:
 
         async def sending(message: Message) -> None:
             if message["type"] in _ANSWERS:
-                message = {**message, "headers": visit.finish(message.get("headers", ()))}
+                message = visit.finish(message)
             await send(message)
 
         if scope["type"] == "http" and scope["method"] not in SAFE:

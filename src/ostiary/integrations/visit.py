@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Self
 
 import msgspec
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import Message, Scope
 
 from ostiary import authorization
 from ostiary.errors import OstiaryError
@@ -67,13 +66,14 @@ class Visit:
             self._caller = Caller(**msgspec.structs.asdict(exchange.caller), session=session)
         return self._caller
 
-    def finish(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """The headers of the answer, with what recognising the caller adds to them; nothing can be added after it."""
+    def finish(self, answer: Message) -> Message:
+        """The head of the answer, with what recognising the caller adds to it; nothing can be added afterwards."""
         self.answering = True
-        finished = list(headers)
-        if self.exchange is not None:
-            finish(self.exchange, finished)
-        return finished
+        if self.exchange is None:
+            return answer
+        headers = list(answer.get("headers", ()))
+        finish(self.exchange, headers)
+        return {**answer, "headers": headers}
 
     def refused(self, web: WebApplication, error: OstiaryError) -> Response:
         """The answer that ``error`` would be on a route of Ostiary's."""
