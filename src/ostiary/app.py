@@ -35,7 +35,7 @@ from ostiary.crypto import KeyRing, PasswordHasher, Sealer, Unsealable, derive_k
 from ostiary.database import Database, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError
 from ostiary.notify import FailedMail, Mailer
-from ostiary.sessions import SessionDataStore, Sessions, SessionStore, SqlSessions
+from ostiary.sessions import DeviceBoundSessions, SessionDataStore, Sessions, SessionStore, SqlSessions
 from ostiary.sessions.life import in_redis, note_redis
 from ostiary.sessions.migration import SessionMigration, StoreName
 from ostiary.sessions.places import Places
@@ -251,6 +251,7 @@ async def _compose(
     stores = _session_stores(db, redis)
     stores_in_turn = sorted(stores, key=lambda name: name != settings.sessions.store)
     sessions = Sessions(db, [stores[name] for name in stores_in_turn], settings.sessions)
+    device_bound = DeviceBoundSessions(db, sessions, derive_key(master_key, "device-bound sessions"), settings)
     access_tokens = AccessTokens(keys, settings.issuer, settings.tokens, clock)
     refresh_tokens = RefreshTokens(db, settings.tokens)
     flows = Flows(db, settings.registration)
@@ -287,8 +288,9 @@ async def _compose(
         email_change=EmailChange(db, accounts, profiles, flows, letters, throttle, confirm),
         first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),
         step_up=StepUp(db, sessions, confirm),
-        recognition=Recognition(db, accounts, sessions, access_tokens, authorizer, settings.sessions),
+        recognition=Recognition(db, accounts, sessions, device_bound, access_tokens, authorizer, settings.sessions),
         sessions=sessions,
+        device_bound=device_bound,
         session_migration=SessionMigration(db, stores),
         session_data=SessionDataStore(sessions, Limiter(new_sessions.count, new_sessions.seconds)),
     )

@@ -92,6 +92,15 @@ class StepUpRequired(Unauthenticated):
     remedy = "The session came from another device than before: `POST /api/auth/step-up` with the password, or sign in."
 
 
+class DeviceProofRequired(Unauthenticated):
+    code = "device_proof_required"
+    title = "Sign in to continue: your browser could not show that this session is its own."
+    remedy = (
+        "The session is bound to a key of its browser, and the request lacks the cookie that shows it. A browser that "
+        "has the key gets that cookie by itself; otherwise sign in again."
+    )
+
+
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
     title = "The name or the password is not right."
@@ -115,6 +124,12 @@ class CsrfRejected(Forbidden):
     code = "csrf_rejected"
     title = "The request did not come from a page of this site; reload the page and try again."
     remedy = "Send the `csrf_token` of the sign-in or of `GET /api/auth/me` as `X-CSRF-Token`, from the same origin."
+
+
+class DeviceChallenge(Forbidden):
+    code = "device_challenge"
+    title = "Sign the challenge to go on with this session."
+    remedy = "For browsers (DBSC): sign the challenge in `Secure-Session-Challenge`, and send it to the same address."
 
 
 class AccountDisabled(Forbidden):

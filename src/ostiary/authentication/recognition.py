@@ -14,7 +14,7 @@ from ostiary.base.clock import SECOND
 from ostiary.base.gcra import Limiter
 from ostiary.database import Database
 from ostiary.errors import InvalidToken, RateLimited
-from ostiary.sessions import Found, Session, Sessions
+from ostiary.sessions import DeviceBoundSessions, Found, Session, Sessions
 from ostiary.sessions.devices import same_device, same_network
 from ostiary.settings import SessionSettings
 from ostiary.tokens import AccessTokens
@@ -52,6 +52,7 @@ class Recognition:
         db: Database,
         accounts: AccountStore,
         sessions: Sessions,
+        device_bound: DeviceBoundSessions,
         access_tokens: AccessTokens,
         authorizer: Authorizer,
         settings: SessionSettings,
@@ -59,6 +60,7 @@ class Recognition:
         self._db = db
         self._accounts = accounts
         self._sessions = sessions
+        self._device_bound = device_bound
         self._access_tokens = access_tokens
         self._authorizer = authorizer
         self._binding = settings.binding
@@ -70,8 +72,11 @@ class Recognition:
             address=facts.address, user_agent=facts.user_agent, request_id=facts.request_id, at=facts.at
         )
 
-    async def by_session(self, token: str, facts: RequestFacts) -> Recognised | None:
+    async def by_session(self, token: str, bound_cookie: str | None, facts: RequestFacts) -> Recognised | None:
         """Who holds this session cookie; None where it opens nothing any more.
+
+        A session that is bound to a key counts only with the bound cookie, and is not touched without it: its caller is
+        nobody (``caller.device_proof``).
 
         A session that comes from another device than it began on is not let through: its caller is nobody, who may
         prove the session again (``caller.step_up``), or, by the policy ``end``, it ends.
@@ -80,6 +85,8 @@ class Recognition:
         if found is None:
             return None
         session = found.session
+        if not self._device_bound.counts(session, bound_cookie, facts.at):
+            return Recognised(msgspec.structs.replace(self.anonymous(facts), device_proof=True), None, session)
         if self._has_moved(session, facts):
             return await self._moved(session, facts)
         if found.account is None:

@@ -10,7 +10,7 @@ from ostiary.audit import Actor
 from ostiary.authorization.authorizer import Authorizer
 from ostiary.authorization.explain import Decision
 from ostiary.authorization.model import Reason, Resource, covers
-from ostiary.errors import Forbidden, StepUpRequired, Unauthenticated
+from ostiary.errors import DeviceProofRequired, Forbidden, StepUpRequired, Unauthenticated
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -22,6 +22,7 @@ class Caller(msgspec.Struct, frozen=True):
             have a session too, to keep data in.
         session_key: what the session is found by once more: the hash of its secret.
         step_up: a session was shown that has to be proved again; until then the caller is nobody.
+        device_proof: a session was shown without what shows that it comes from its own browser; the same holds.
         amr: authentication methods (RFC 8176), acr: their strength (OpenID Connect Core section 2).
         authenticated_at: when that was proved, milliseconds since the epoch.
         scopes: what an access token is limited to, as permissions or wildcards; ``None`` is no limit.
@@ -34,6 +35,7 @@ class Caller(msgspec.Struct, frozen=True):
     session_id: str | None = None
     session_key: bytes = b""
     step_up: bool = False
+    device_proof: bool = False
     amr: tuple[str, ...] = ()
     acr: str = ""
     authenticated_at: int | None = None
@@ -65,13 +67,24 @@ class Caller(msgspec.Struct, frozen=True):
         """The id of the account that calls.
 
         Raises:
-            Unauthenticated: no account does; StepUpRequired: its session has to be proved again.
+            Unauthenticated: no account does; StepUpRequired, DeviceProofRequired: its session has to be proved first.
         """
         if self.kind != "account" or self.account_id is None:
             raise self._nobody()
         return self.account_id
 
+    def require_proved(self) -> None:
+        """Go on also for who has not signed in, but not with a session that has to be proved first.
+
+        Raises:
+            StepUpRequired, DeviceProofRequired: such a session was shown.
+        """
+        if self.step_up or self.device_proof:
+            raise self._nobody()
+
     def _nobody(self) -> Unauthenticated:
+        if self.device_proof:
+            return DeviceProofRequired()
         return StepUpRequired() if self.step_up else Unauthenticated()
 
     async def decide(self, permission: str, resource: Resource | None = None) -> Decision:

@@ -6,6 +6,7 @@ caller. Refuses to know how a session was earned (``authentication``) and what i
 """
 
 from ostiary.sessions.data import ChangedData, SessionDataStore
+from ostiary.sessions.device_bound import DeviceBoundSessions
 from ostiary.sessions.life import Place, Sessions
 from ostiary.sessions.model import Found, Session, SessionData
 from ostiary.sessions.sql import SqlSessions
@@ -14,6 +15,7 @@ from ostiary.sessions.store import GRACE, Limit, SessionStore
 __all__ = [
     "GRACE",
     "ChangedData",
+    "DeviceBoundSessions",
     "Found",
     "Limit",
     "Place",

@@ -13,7 +13,6 @@ from ostiary.errors import (
     Forbidden,
     PayloadTooLarge,
     PreconditionFailed,
-    StepUpRequired,
     Unauthenticated,
     Unavailable,
 )
@@ -67,7 +66,7 @@ class SessionDataStore:
         Raises:
             PreconditionFailed: ``if_version`` is given and is not the current one.
             PayloadTooLarge: the result would be over 64 KiB of JSON.
-            StepUpRequired: the caller's session has to be proved again.
+            StepUpRequired, DeviceProofRequired: the caller's session has to be proved first.
             RateLimited: too many sessions were begun from this network.
             Unavailable: it kept changing under our hands.
         """
@@ -85,8 +84,7 @@ class SessionDataStore:
         raise Unavailable(retry_after=1)
 
     async def _first(self, caller: Caller, patch: dict[str, Any], if_version: int | None) -> ChangedData:
-        if caller.step_up:
-            raise StepUpRequired  # another session in the place of this one would sign the person out
+        caller.require_proved()  # another session in the place of that one would sign the person out
         after = _merged(NO_DATA, patch, if_version)
         self._new_sessions.hit(network_of(caller.address), caller.at)
         token, session = await self._sessions.begin_anonymous(caller.at, Place(caller.address, caller.user_agent))

@@ -281,11 +281,12 @@ class WebApplication:
 
 
 def finish(exchange: Exchange, headers: list[tuple[bytes, bytes]]) -> None:
-    """Add the cookies to set; and, where nothing is said about caches, that none keeps what was made for one caller."""
+    """Add the cookies and headers to set; and, where nothing is said about caches, that none keeps the answer."""
     # One a name, the last word on it: of two, browsers need not keep the second (RFC 6265 section 4.1.1).
     if exchange.set_cookies:
         cookies = {cookie.partition("=")[0]: cookie for cookie in exchange.set_cookies}
         headers.extend((b"set-cookie", cookie.encode("latin-1")) for cookie in cookies.values())
+    headers.extend(exchange.set_headers)
     if b"cache-control" not in dict(headers):
         headers.append((b"cache-control", b"no-store"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ostiary.authentication import SignedIn
+from ostiary.web.api import device_bound
 from ostiary.web.exchange import Exchange
 from ostiary.web.identify import family_binding
 
@@ -13,6 +14,7 @@ def deliver(exchange: Exchange, signed_in: SignedIn) -> str | None:
     forget(exchange)
     if signed_in.session is not None and signed_in.session_token is not None:
         exchange.keep_session(signed_in.session_token, signed_in.session)
+        device_bound.offer(exchange, signed_in.session)
         return exchange.csrf_token()
     if signed_in.delivery == "token":
         return None
@@ -29,7 +31,7 @@ def deliver(exchange: Exchange, signed_in: SignedIn) -> str | None:
 def forget(exchange: Exchange) -> None:
     """Delete every cookie of a sign-in that the browser has shown, or may have kept from us by its path."""
     jar = exchange.jar
-    shown = [cookie for cookie in (jar.session, jar.access, jar.csrf) if cookie.name in exchange.cookies]
+    shown = [cookie for cookie in (jar.session, jar.bound, jar.access, jar.csrf) if cookie.name in exchange.cookies]
     if jar.csrf in shown:
         shown.append(jar.refresh)
     exchange.set_cookies += [cookie.delete() for cookie in shown]

@@ -34,7 +34,7 @@ class Exchange:
         cookie_authenticated: a cookie identified the caller, so an unsafe request needs a form token.
         body: parsed by the route's struct; query likewise.
         form: the form's fields as they came, to fill the page in again.
-        set_cookies: ``Set-Cookie`` values to send along with whatever is answered.
+        set_cookies: ``Set-Cookie`` values to send along with whatever is answered; set_headers: other headers.
     """
 
     __slots__ = (
@@ -55,6 +55,7 @@ class Exchange:
         "route",
         "scope",
         "set_cookies",
+        "set_headers",
         "use",
     )
 
@@ -77,6 +78,7 @@ class Exchange:
         self.query: Any = None
         self.form: dict[str, str] = {}
         self.set_cookies: list[str] = []
+        self.set_headers: list[tuple[bytes, bytes]] = []
 
     @property
     def base(self) -> str:

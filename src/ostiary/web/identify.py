@@ -45,10 +45,15 @@ async def _by_bearer(exchange: Exchange, authorization: str) -> None:
 
 
 async def _by_session(exchange: Exchange, token: str) -> bool:
-    found = await exchange.use.recognition.by_session(token, exchange.facts)
+    bound_cookie = exchange.cookies.get(exchange.jar.bound.name)
+    found = await exchange.use.recognition.by_session(token, bound_cookie, exchange.facts)
     if found is None or found.session is None:
         return False
     _accept(exchange, found)
+    if found.caller.device_proof:
+        if bound_cookie is not None:  # one that is of no use: its browser gets another only when it has none
+            exchange.set_cookies.append(exchange.jar.bound.delete())
+        return True
     exchange.binding = session_binding(found.session.id)
     exchange.cookie_authenticated = found.account is not None
     exchange.renew(found.renewed)

@@ -18,6 +18,7 @@ import msgspec
 from ostiary.errors import (
     AmbiguousCredentials,
     CsrfRejected,
+    DeviceProofRequired,
     InvalidRequest,
     InvalidToken,
     NotFound,
@@ -25,6 +26,7 @@ from ostiary.errors import (
     PayloadTooLarge,
     PreconditionFailed,
     RateLimited,
+    StepUpRequired,
     Unauthenticated,
     Unavailable,
     UnsupportedMediaType,
@@ -82,7 +84,7 @@ def problems_of(route: Route) -> dict[int, list[type[OstiaryError]]]:
     """What a row can answer besides success, by status: its own errors, and those of the steps before its handler."""
     found: list[type[OstiaryError]] = [InvalidRequest, AmbiguousCredentials, *route.errors]
     if route.recognise:
-        found += [Unauthenticated, InvalidToken, Unavailable]
+        found += [Unauthenticated, InvalidToken, StepUpRequired, DeviceProofRequired, Unavailable]
     if route.recognise or route.limit is not None:
         found.append(RateLimited)
     if "{" in route.path:

@@ -34,6 +34,7 @@ from ostiary.base.pages import Page, PageQuery
 from ostiary.errors import (
     AccountDisabled,
     Conflict,
+    DeviceChallenge,
     Forbidden,
     InvalidChallenge,
     InvalidCredentials,
@@ -46,7 +47,7 @@ from ostiary.errors import (
     WeakPassword,
 )
 from ostiary.settings import Settings
-from ostiary.web.api import accounts, auth, decisions, roles, sessions
+from ostiary.web.api import accounts, auth, decisions, device_bound, roles, sessions
 from ostiary.web.pages.account import AccountPages
 from ostiary.web.pages.development import DevelopmentPages
 from ostiary.web.pages.render import Pages
@@ -115,7 +116,10 @@ def _sessions() -> list[Route]:
     own, account = partial(_row, "sessions", _SIGNED_IN, ()), partial(_row, "sessions", _SIGNED_IN, (Forbidden,))
     anyone = partial(_row, "sessions", _ANYONE, ())
     ours, data, theirs = "/api/sessions", "/api/session/data", "/api/accounts/{account_id}/sessions"
+    # Neither needs a session: what the browser has signed says whose request it is, see web/api/device_bound.py.
+    browser = partial(_row, "sessions", _ANYONE, (InvalidToken, Unavailable), recognise=False)
     listed, ended, shown = {200: Page[SignInRecord]}, {200: sessions.EndedAnswer}, {200: dict[str, Any]}
+    instructed = {200: device_bound.SessionInstructions}
     return [
         own("GET", ours, sessions.list_own, "Where I am signed in", listed),
         own("DELETE", ours, sessions.end_others, "Sign out everywhere else", ended),
@@ -124,6 +128,10 @@ def _sessions() -> list[Route]:
         anyone("GET", data, sessions.read_data, "Read the session's data", shown, Forbidden, etag=True),
         anyone("PATCH", data, sessions.change_data, "Change the session's data by a JSON merge patch", shown,
                Unauthenticated, Forbidden, body=dict[str, Any], etag=True),
+        browser("POST", device_bound.REGISTER, device_bound.register, "Bind a session to a key of its browser (DBSC)",
+                instructed, Conflict, limit="anonymous_address"),
+        browser("POST", device_bound.REFRESH + "/{name}", device_bound.refresh,
+                "Prove the possession of that key (DBSC)", instructed, DeviceChallenge),
         account("GET", theirs, sessions.list_of_account, "Where an account is signed in", listed),
         account("DELETE", theirs, sessions.end_of_account, "Sign an account out everywhere", ended),
         account("GET", theirs + "/{sign_in_id}", sessions.get_one_of_account, "One place where an account is signed in",

@@ -24,7 +24,7 @@ from ostiary.credentials import Passwords
 from ostiary.crypto import KeyRing
 from ostiary.database import Database
 from ostiary.notify import Mailer
-from ostiary.sessions import SessionDataStore, Sessions
+from ostiary.sessions import DeviceBoundSessions, SessionDataStore, Sessions
 from ostiary.sessions.migration import SessionMigration
 from ostiary.sessions.places import Places
 from ostiary.settings import Settings
@@ -65,5 +65,6 @@ class UseCases(msgspec.Struct, frozen=True):
     first_administrator: FirstAdministrator
     recognition: Recognition
     sessions: Sessions
+    device_bound: DeviceBoundSessions
     session_migration: SessionMigration
     session_data: SessionDataStore
