@@ -442,6 +442,23 @@ async def test_no_other_site_begins_a_session(place: tuple[Shop, Embedded]) -> N
     assert (answer.text, "set-cookie" in answer.headers) == ("no session", False)
 
 
+@pytest.mark.parametrize("same_site", ["lax", "strict"])
+async def test_a_link_of_another_site_takes_no_session_away(sqlite_url: str, same_site: str) -> None:
+    """Under Strict the cookie is kept back even then, so that there may be a session although none is seen."""
+    shop = Shop(Auth(settings_for_test(sqlite_url, ORIGIN + "/auth", cookies__same_site=same_site)))
+    async with running(shop.auth, shop.app) as embedded:
+        link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+        followed = await embedded.client.get("/cart", params={"seen": "lamp"}, headers=link)
+        if same_site == "strict":
+            assert_refused(followed, 403, "csrf_rejected")
+            assert "set-cookie" not in followed.headers
+        else:
+            assert followed.json() == {"seen": "lamp"}
+        assert (await embedded.client.get("/cart", headers=link)).status_code == 200
+        typed = await embedded.client.get("/cart", params={"seen": "lamp"}, headers={"Sec-Fetch-Site": "none"})
+        assert typed.json() == {"seen": "lamp"}
+
+
 async def test_no_other_site_changes_the_session_of_nobody(place: tuple[Shop, Embedded]) -> None:
     """A sibling on the same site gets the cookie sent along."""
     shop, embedded = place

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message, Scope
 
 from ostiary import authorization
-from ostiary.errors import OstiaryError
+from ostiary.errors import CsrfRejected, OstiaryError
 from ostiary.integrations.form_token import Body
 from ostiary.sessions import SessionData
 from ostiary.web import session_data
@@ -106,7 +106,8 @@ class Data:
         Raises:
             PreconditionFailed: ``if_version`` is given and is not the current one.
             PayloadTooLarge: the result would be over 64 KiB of JSON.
-            CsrfRejected: a session would begin by a request that a page of another site sent.
+            CsrfRejected: a session would begin by an unsafe request that a page of another site sent; where cookies are
+                ``SameSite=Strict``, by any.
             RateLimited: too many sessions were begun from this network.
             StepUpRequired: the session has to be proved again; Unauthenticated: it has ended since the request came.
             RuntimeError: a session would begin, and the head of the answer is sent already.
@@ -120,8 +121,13 @@ class Data:
         return self._exchange.caller.session_id
 
     def _may_begin(self) -> None:
-        # Its cookie would take the place of the one that the browser may have kept back from us (SameSite).
-        self._web.check_site(self._exchange)
+        # Its cookie would take the place of the one that the browser may have kept back from us (SameSite): with an
+        # unsafe request of another site, and under Strict when a link of another site was followed.
+        exchange = self._exchange
+        self._web.check_site(exchange)
+        strict = exchange.use.settings.cookies.same_site == "strict"
+        if strict and exchange.headers.get("sec-fetch-site") == "cross-site":
+            raise CsrfRejected("No session begins by a link of another site.")
         if self._visit.answering:
             raise RuntimeError("no session can begin once the answer has: change its data before")
 
