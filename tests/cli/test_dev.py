@@ -54,6 +54,20 @@ def test_keys_rotated_by_another_process_are_published_by_the_running_one(
     assert [key["state"] for key in rotated if key["algorithm"] == "ES256"] == ["signing", "published"]
 
 
+def test_sign_ins_are_listed_with_device_and_address(line: CommandLine, dev_server: DevServer) -> None:
+    line.ok("accounts", "create", "ada@example.com", "--password-stdin", stdin=f"{ADMINISTRATOR['password']}\n")
+    answer = httpx.post(
+        f"{dev_server.url}/api/auth/login",
+        json={"identifier": "ada@example.com", "password": ADMINISTRATOR["password"]},
+        headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Gecko/20100101 Firefox/142.0"},
+    )
+    assert answer.status_code == 200, answer.text
+    names, one = (row.split("\t") for row in line("accounts", "sessions", "ada@example.com").stdout.splitlines())
+    shown = dict(zip(names, one, strict=True))
+    assert (shown["kind"], shown["device"], shown["place"]) == ("session", "Firefox on Linux", "")
+    assert shown["address"] in ("127.0.0.1", "::1")
+
+
 def test_it_answers_on_every_address_of_localhost(dev_server: DevServer) -> None:
     hosts = ["127.0.0.1", "[::1]"] if _has_ipv6() else ["127.0.0.1"]
     for host in hosts:
