@@ -14,14 +14,14 @@ in. How long keys live goes by Redis' time, and everything else by the caller's.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
 from ostiary.base.clock import MINUTE
 from ostiary.base.ids import id_to_bytes
 from ostiary.database import Database, Memo, Transaction, Value
-from ostiary.database.redis import Redis, Script
+from ostiary.database.redis import Command, Redis, Script
 from ostiary.errors import TooManySessions, Unavailable
 from ostiary.sessions.model import NO_DATA, Found, Session, SessionData, Stored
 from ostiary.sessions.packed import FORM, SUPERSEDED, pack, unpack
@@ -132,13 +132,13 @@ class RedisSessions(SessionStore):
         if session.account_id is None:
             return
         if limit is None:
-            await self._add(session.account_id, session)
+            await self._add(session)
         else:
             await self._begin_within(limit, session.account_id, session)
 
     async def _begin_within(self, limit: Limit, account_id: str, session: Session) -> None:
         try:
-            while not await self._add(account_id, session, await self._make_room(account_id, session, limit)):
+            while not await self._add(session, await self._make_room(account_id, session, limit)):
                 pass  # another sign-in of this account came between
         except TooManySessions:
             await self._redis.execute("DEL", self._session_key(session.id_hash))
@@ -146,16 +146,22 @@ class RedisSessions(SessionStore):
         await self._clean(account_id)
 
     async def _write(self, session: Session) -> None:
-        lives = session.idle_expires_at - session.seen_at
-        await self._redis.execute("SET", self._session_key(session.id_hash), pack(session), "PX", lives)
+        await self._redis.execute(*self._written(session))
 
-    async def _add(self, account_id: str, session: Session, among: Iterable[bytes] | None = None) -> bool:
+    def _written(self, session: Session) -> Command:
+        lives = session.idle_expires_at - session.seen_at
+        return "SET", self._session_key(session.id_hash), pack(session), "PX", lives
+
+    async def _add(self, session: Session, among: Iterable[bytes] | None = None) -> bool:
         """Add a session to those of its account; False where those are not ``among`` any more."""
+        return bool(await self._redis.script(_ADD, *self._added(session, among)))
+
+    def _added(self, session: Session, among: Iterable[bytes] | None = None) -> tuple[list[bytes], list[int | bytes]]:
         now, ends = session.seen_at, session.expires_at
         args: list[int | bytes] = [now // MINUTE, session.id_hash, -(-ends // MINUTE), ends - now]
         if among is not None:
             args.append(b"".join(among))
-        return bool(await self._redis.script(_ADD, [self._account_key(account_id)], args))
+        return [self._account_key(session.account_id or "")], args
 
     async def _make_room(self, account_id: str, session: Session, limit: Limit) -> list[bytes]:
         """End the oldest sessions until there is room for one more; returns the secrets' hashes of all there are."""
@@ -199,7 +205,7 @@ class RedisSessions(SessionStore):
                 return None
             await self._write(msgspec.structs.replace(after, bound_key=found.bound_key, bound_at=found.bound_at))
             if after.account_id is not None:
-                await self._add(after.account_id, after)
+                await self._add(after)
             return msgspec.structs.replace(found, superseded=True, expires_at=until)
 
         rotated = await self._change(before.id_hash, supersede, until - after.seen_at)
@@ -321,32 +327,35 @@ class RedisSessions(SessionStore):
         return [Stored(session, _data(raw)) for session, raw in zip(sessions, data, strict=True)]
 
     async def put(self, stored: Sequence[Stored]) -> None:
+        await self._redis.pipeline([(*self._written(one.session), "NX") for one in stored])
+        listed = [one.session for one in stored if one.session.account_id is not None and not one.session.superseded]
+        await self._redis.pipeline([_ADD.command(*self._added(session)) for session in listed])
         for one in stored:
-            session = one.session
-            lives = session.idle_expires_at - session.seen_at
-            await self._redis.execute("SET", self._session_key(session.id_hash), pack(session), "NX", "PX", lives)
-            if session.account_id is not None and not session.superseded:
-                await self._add(session.account_id, session)
             if one.data.version:
-                await self._put_data(session, one.data)
+                await self._put_data(one.session, one.data)
 
     async def remove(self, stored: Sequence[Stored]) -> list[Stored]:
-        return [one for one in stored if not await self._remove(one)]
+        there = await self._redis.pipeline([("GET", self._session_key(one.session.id_hash)) for one in stored])
+        versions = await self._redis.pipeline([("GETRANGE", self._data_key(one.session.id), 0, 3) for one in stored])
+        same = [
+            (one, packed)
+            for one, packed, version in zip(stored, there, versions, strict=True)
+            if packed is not None and _is_as_given(one, packed) and int.from_bytes(version) == one.data.version
+        ]
+        taken = await self._redis.pipeline(
+            [_SWAP.command([self._session_key(one.session.id_hash)], [packed, b"", 0]) for one, packed in same]
+        )
+        removed = {one.session.id_hash: one for (one, _), was_there in zip(same, taken, strict=True) if was_there}
+        await self._redis.pipeline([command for one in removed.values() for command in self._forget(one)])
+        return [one for one in stored if one.session.id_hash not in removed]
 
-    async def _remove(self, stored: Stored) -> bool:
-        session, version = stored.session, stored.data.version
-        key = self._session_key(session.id_hash)
-        packed, data = await self._redis.pipeline([("GET", key), ("GETRANGE", self._data_key(session.id), 0, 3)])
-        as_given = unpack(session.id_hash, pack(session))
-        if packed is None or unpack(session.id_hash, packed) != as_given or int.from_bytes(data) != version:
-            return False
-        if not await self._redis.script(_SWAP, [key], [packed, b"", 0]):
-            return False
-        if not session.superseded:  # else the data is still that of the session behind its other secret
-            await self._replace_data(session.id, version, b"", 0)
-            if session.account_id is not None:
-                await self._redis.execute("ZREM", self._account_key(session.account_id), session.id_hash)
-        return True
+    def _forget(self, stored: Stored) -> Iterator[Command]:
+        session = stored.session
+        if session.superseded:
+            return  # the data is that of the session behind its other secret
+        yield _REPLACE_DATA.command([self._data_key(session.id)], [stored.data.version, b"", 0])
+        if session.account_id is not None:
+            yield "ZREM", self._account_key(session.account_id), session.id_hash
 
     def _session_key(self, id_hash: bytes) -> bytes:
         return self._redis.prefix + b"s:" + id_hash
@@ -360,6 +369,11 @@ class RedisSessions(SessionStore):
 
 def _age(session: Session) -> tuple[int, str]:
     return session.created_at, session.id
+
+
+def _is_as_given(stored: Stored, packed: bytes) -> bool:
+    session = stored.session
+    return unpack(session.id_hash, packed) == unpack(session.id_hash, pack(session))  # packing rounds
 
 
 def _data(raw: bytes | None) -> SessionData:
