@@ -5,7 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-QUESTIONS = ("sign_in", "who_am_i", "token_verification", "role_decision", "registrations", "session_memory", "footprint")
+QUESTIONS = (
+    "sign_in",
+    "who_am_i",
+    "token_verification",
+    "role_decision",
+    "registrations",
+    "session_memory",
+    "footprint",
+)
 
 
 def _ask(question: str) -> int:
