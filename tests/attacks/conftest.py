@@ -17,7 +17,14 @@ from ostiary.app import Ostiary
 from tests.attacks.hostile_site import ADDRESS, APP, FOREIGN, SIBLING, HostileSite
 from tests.support.browser import Visitor, unguarded_chromium
 from tests.support.https import Authority
-from tests.support.installation import LiveServer, Person, new_client, new_person, settings_for_test
+from tests.support.installation import (
+    LiveServer,
+    Person,
+    new_administrator,
+    new_client,
+    new_person,
+    settings_for_test,
+)
 from tests.support.time import ManualClock
 
 
@@ -94,10 +101,10 @@ NewVictim = Callable[..., tuple[Visitor, Person]]
 
 @pytest.fixture
 def new_victim(new_visitor: NewVisitor, app: LiveServer) -> NewVictim:
-    """Opens a window in which a new person is signed in."""
+    """Opens a window in which a new person is signed in, or a new administrator."""
 
-    def arrive(server: LiveServer = app, **options: bool) -> tuple[Visitor, Person]:
-        person = server.call(new_person(server.ostiary))
+    def arrive(server: LiveServer = app, *, administrator: bool = False, **options: bool) -> tuple[Visitor, Person]:
+        person = server.call((new_administrator if administrator else new_person)(server.ostiary))
         visitor = new_visitor(server.url, **options)
         visitor.sign_in(person.email)
         assert visitor.page.url == f"{server.url}/account"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.attacks.conftest import NewVictim
-from tests.attacks.hostile_site import SIBLING, HostileSite
+from tests.attacks.hostile_site import APP, SIBLING, HostileSite
 from tests.support.browser import Visitor
+from tests.support.https import Authority
 from tests.support.installation import PASSWORD, LiveServer, Person, new_person
 
 COOKIES = ("session", "access", "refresh", "csrf", "browser", "flow", "notice")
@@ -54,21 +55,46 @@ def test_cookies_of_a_sibling_change_nothing_for_whoever_is_signed_in(
     assert attacker.email not in visitor.page.content()
 
 
-@pytest.mark.parametrize("path", ["/account", "/account/"])
-def test_of_two_session_cookies_none_is_picked(
-    plain_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim, path: str
+@pytest.fixture(scope="module")
+def sharing_app(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Every host of the domain is sent its cookies, and may set them."""
+    with LiveServer(
+        tmp_path_factory.mktemp("sharing"), host=APP, authority=authority, cookies__domain="example.test"
+    ) as server:
+        yield server
+
+
+def test_of_two_session_cookies_none_is_picked_where_another_port_can_set_them(
+    plain_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
 ) -> None:
-    """Where names have no prefix, another port can toss, and what has the longer path comes first."""
-    visitor, _ = new_victim(plain_app)
-    attacker = plain_app.call(new_person(plain_app.ostiary))
-    planted = attacker.client.cookies["ostiary_session"]
-    own = visitor.cookies()["ostiary_session"]
-    toss(visitor, hostile_site, hostile_site.http("localhost"), f"ostiary_session={planted}; Path={path}")
-    status = visitor.open("/account/password")
-    sent = [each for each in plain_app.requests[-1].cookies if each.startswith("ostiary_session=")]
-    assert sent == [f"ostiary_session={planted}", f"ostiary_session={own}"]
-    assert status == 400
+    """Names without a prefix can be set by every port of the host. What has the longer path is sent first."""
+    name, url = "ostiary_session", hostile_site.http("localhost")
+    assert_none_is_picked(plain_app, new_victim, name, lambda visitor, cookie: toss(visitor, hostile_site, url, cookie))
+
+
+def test_of_two_session_cookies_none_is_picked_where_the_domain_shares_them(
+    sharing_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+) -> None:
+    name, url = "__Secure-ostiary_session", hostile_site.https(SIBLING)
+
+    def attack(visitor: Visitor, cookie: str) -> None:
+        toss(visitor, hostile_site, url, f"{cookie}; Domain=example.test; Secure")
+
+    assert_none_is_picked(sharing_app, new_victim, name, attack)
+
+
+def assert_none_is_picked(
+    server: LiveServer, new_victim: NewVictim, name: str, attack: Callable[[Visitor, str], None]
+) -> None:
+    visitor, _ = new_victim(server)
+    own, attacker = visitor.cookies()[name], server.call(new_person(server.ostiary))
+    planted = next(cookie.value for cookie in attacker.client.cookies.jar if cookie.name == name)
+    for path in ("/account", "/account/"):
+        attack(visitor, f"{name}={planted}; Path={path}")
+    assert visitor.open("/account") == 400
     assert "ambiguous_credentials" in visitor.page.content()
+    assert server.requests[-1].cookies[0] == f"{name}={planted}"
+    assert f"{name}={own}" in server.requests[-1].cookies
 
 
 def test_whoever_is_stuck_with_two_session_cookies_is_told_the_way_out(

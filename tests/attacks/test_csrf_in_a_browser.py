@@ -106,7 +106,7 @@ def test_forms_of_another_site_change_nothing(scene: Scene, hostile_site: Hostil
     """Every route that takes POST, by all that a form can send, each into a frame of its own."""
     server = scene.server
     attacker = server.call(new_person(server.ostiary))
-    visitor, victim = new_victim(server)
+    visitor, victim = new_victim(server, administrator=True)
     before, fields = server.call(contents(server.ostiary)), guessed(attacker)
     paths = [path for method, path in unsafe_routes(server) if method == "POST"]
     assert len(paths) > 15
@@ -144,7 +144,7 @@ def test_a_click_on_another_site_signs_nobody_out_and_changes_no_profile_and_no_
 ) -> None:
     """By a form that leads the whole window to Ostiary: the one cross-site POST that browsers were lenient with."""
     server = scene.server
-    visitor, _ = new_victim(server)
+    visitor, _ = new_victim(server, administrator=True)
     before = server.call(contents(server.ostiary))
     for what, (path, fields) in ACTIONS.items():
         hostile_site.page("/", form(server.url + path, FORM, fields))
@@ -164,7 +164,7 @@ def test_scripts_of_another_site_change_nothing_and_read_nothing(
 ) -> None:
     """Every unsafe route by fetch, with and without asking first, and every page that holds a form token."""
     server = scene.server
-    visitor, _ = new_victim(server)
+    visitor, _ = new_victim(server, administrator=True)
     before = server.call(contents(server.ostiary))
     hostile_site.page("/", "<p>Hello")
     visitor.page.goto(scene.hostile("/"))

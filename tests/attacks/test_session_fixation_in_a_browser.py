@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from ostiary.app import Ostiary
 from tests.attacks.conftest import NewVisitor
 from tests.attacks.hostile_site import APP, SIBLING, HostileSite
 from tests.support.browser import Visitor
@@ -69,7 +70,9 @@ def whose(server: LiveServer, session_id: str, agent: str, name: str = NAME) -> 
     return answer.json()["account"]["id"] if answer.status_code == 200 else None
 
 
-def assert_the_sign_in_is_her_own(visitor: Visitor, server: LiveServer, planted: str, attacker: Person) -> None:
+def assert_the_sign_in_is_her_own(
+    visitor: Visitor, server: LiveServer, planted: str, attacker: Person | None = None
+) -> None:
     """She is nobody before it, herself after it, by an id that was not planted, and which opens nothing of hers."""
     visitor.open("/account")
     assert visitor.page.url == f"{server.url}/login?next=/account"
@@ -80,7 +83,7 @@ def assert_the_sign_in_is_her_own(visitor: Visitor, server: LiveServer, planted:
     assert victim.email in visitor.page.content()
     assert visitor.cookies()[NAME] != planted
     assert whose(server, visitor.cookies()[NAME], visitor.user_agent) == victim.id
-    assert whose(server, planted, visitor.user_agent) in (None, attacker.id)
+    assert whose(server, planted, visitor.user_agent) in (None, attacker and attacker.id)
 
 
 def test_a_sibling_plants_no_session_by_its_answers(
@@ -123,8 +126,35 @@ def test_whoever_had_the_browser_in_hand_planted_no_session(app: LiveServer, new
         visitor.context.add_cookies(
             [{"name": NAME, "value": planted, "url": app.url, "secure": True, "httpOnly": True, "sameSite": "Lax"}]
         )
-        assert_the_sign_in_is_her_own(visitor, app, planted, attacker)
+        assert_the_sign_in_is_her_own(visitor, app, planted)
         assert whose(app, planted, visitor.user_agent) is None
+
+
+def test_an_anonymous_session_that_the_attacker_holds_is_not_the_one_after_the_sign_in(
+    app: LiveServer, new_visitor: NewVisitor
+) -> None:
+    """He fills a cart and plants its session. She takes the cart along; his id and his form token open nothing."""
+    visitor = new_visitor(bypass_csp=True)
+    attacker = app.call(begin_anonymously(app.ostiary, visitor.user_agent))
+    planted, token = attacker.cookies[NAME], app.call(attacker.get("/api/session/data")).headers["x-csrf-token"]
+    visitor.context.add_cookies([{"name": NAME, "value": planted, "url": app.url, "secure": True, "httpOnly": True}])
+    assert_the_sign_in_is_her_own(visitor, app, planted)
+    assert app.call(attacker.get("/api/session/data")).json() == {}
+    outcome = visitor.page.evaluate(
+        """async token => {
+            const body = new URLSearchParams({name: "Eve", csrf_token: token});
+            const cart = await (await fetch("/api/session/data")).json();
+            return [cart, (await fetch("/account/profile", {method: "POST", body})).status];
+        }""",
+        token,
+    )
+    assert outcome == [{"cart": ["x"]}, 403]
+
+
+async def begin_anonymously(ostiary: Ostiary, agent: str) -> httpx.AsyncClient:
+    client = new_client(ostiary, headers={"User-Agent": agent})
+    assert (await client.patch("/api/session/data", json={"cart": ["x"]})).status_code == 200
+    return client
 
 
 @pytest.fixture(scope="module")
