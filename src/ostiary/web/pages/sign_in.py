@@ -19,7 +19,6 @@ from ostiary.authentication import (
     VerificationRequest,
 )
 from ostiary.errors import InvalidChallenge, InvalidCredentials, OstiaryError, Unauthenticated
-from ostiary.sessions.devices import device_name
 from ostiary.web.answers import redirect
 from ostiary.web.bodies import form_struct
 from ostiary.web.delivery import deliver, forget
@@ -158,7 +157,7 @@ class SignInPages:
 
     async def _step_up(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
         try:
-            found, account = await exchange.use.step_up.waiting(exchange.caller)
+            _, account = await exchange.use.step_up.waiting(exchange.caller)
         except Unauthenticated:
             return self._pages.go(exchange, "/login")
         return self._pages.render(
@@ -166,8 +165,8 @@ class SignInPages:
             "step_up.html",
             problem=problem,
             next=following,
-            name=account.email or account.username or account.name,
-            device=device_name(found.session.user_agent),
+            # Whoever shows a stolen cookie is not told whose it is.
+            name=None if exchange.caller.step_up else account.email or account.username or account.name,
         )
 
     def _register(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
