@@ -163,10 +163,10 @@ def test_what_names_no_browser_is_the_same_only_as_itself(before: str, now: str)
 
 
 def test_what_stands_behind_512_characters_counts_for_nothing() -> None:
-    long = f"{'x' * (MAX_USER_AGENT - 8)}Firefox/1"
-    assert same_device(long, long[:MAX_USER_AGENT])  # as much of it as a session has kept
-    assert not same_device(long[:-1], long[:-2])
-    assert device_name("x" * 100_000) == "x" * 60
+    kept = f"{'x' * 500} Firefox/142"[:MAX_USER_AGENT]  # as much of it as a session has kept
+    assert same_device(kept, f"{kept}.0")
+    assert not same_device(f"{'x' * 512} {FIREFOX_LINUX}", f"{'y' * 512} {FIREFOX_LINUX}")
+    assert device_name(f"{'x' * 100_000} {FIREFOX_LINUX}") == "x" * 60
 
 
 @pytest.mark.usefixtures("extra")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,10 +122,9 @@ def test_a_database_that_is_replaced_is_read_without_a_restart(tmp_path: Path, p
     assert places.of("203.0.113.7") == "Nantes, France"
 
 
-def test_a_file_that_is_overwritten_in_place_ends_nobody(
+def test_a_file_that_is_overwritten_in_place_is_read_when_it_is_whole(
     tmp_path: Path, places: Places, cities: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With a file that is mapped into memory this test ends in SIGBUS."""
     new = geoip_database(tmp_path / "new.mmdb", {"203.0.113.0/24": city("Nantes", "France")}).read_bytes()
     assert places.of("203.0.113.7") == "Lyon, France"
     with caplog.at_level(logging.WARNING, "ostiary"), cities.open("r+b") as file:
@@ -151,3 +151,36 @@ def test_what_is_read_in_the_middle_of_a_change_may_be_nothing_and_is_never_an_e
         os.utime(cities, ns=(before.st_atime_ns, before.st_mtime_ns))  # so that nothing tells that it has changed
         found.add(places.of(f"2001:db8:7::{at:x}"))
     assert {None, "Santa Cruz de Tenerife, Spain"} <= found
+
+
+def test_a_process_that_reads_while_the_file_is_overwritten_lives_on(cities: Path) -> None:
+    """One that has mapped the file into memory ends by SIGBUS where it reads what was cut off a moment ago."""
+    whole = cities.read_bytes()
+    command = [sys.executable, "-c", _READ_ON, str(cities)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        assert reader.stdout.read(1) == b"."
+        for _ in range(3000):
+            with cities.open("r+b") as file:
+                file.truncate(0)
+                file.write(whole)
+        os.utime(cities, ns=(0, 0))  # the clock of the file system may not have moved since the change before
+        reader.stdin.close()
+        assert reader.stdout.read() == b"Lyon, France"
+    assert reader.returncode == 0
+
+
+_READ_ON = """
+import select, sys
+from pathlib import Path
+from ostiary.sessions.places import Places
+
+places = Places.open(Path(sys.argv[1]))
+print(end=".", flush=True)
+number = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    number += 1
+    places.of(f"203.0.113.{number % 256}")
+print(end=places.of("203.0.113.7"))
+"""
