@@ -77,10 +77,6 @@ class Script:
         self.text = text
         self.sha1 = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    def command(self, keys: Sequence[bytes], args: Sequence[Argument]) -> Command:
-        """Running it as one of many in a pipeline; the text goes along each time. See :meth:`Redis.script`."""
-        return "EVAL", self.text, len(keys), *keys, *args
-
 
 class Redis:
     """An open Redis, used from one event loop. Values are bytes in answers; a missing one is None.
@@ -145,7 +141,7 @@ class Redis:
         try:
             return await self.execute("EVALSHA", script.sha1, len(keys), *keys, *args)
         except exceptions.NoScriptError:  # so it was not run: Redis is new, or has forgotten its scripts
-            return await self.execute(*script.command(keys, args))
+            return await self.execute("EVAL", script.text, len(keys), *keys, *args)
 
     async def scan(self, beginning: bytes) -> AsyncIterator[list[bytes]]:
         """The keys that begin so, in lists. What comes or goes meanwhile may be missed, a key may come twice."""

@@ -13,8 +13,10 @@ in. How long keys live goes by Redis' time, and everything else by the caller's.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -154,14 +156,11 @@ class RedisSessions(SessionStore):
 
     async def _add(self, session: Session, among: Iterable[bytes] | None = None) -> bool:
         """Add a session to those of its account; False where those are not ``among`` any more."""
-        return bool(await self._redis.script(_ADD, *self._added(session, among)))
-
-    def _added(self, session: Session, among: Iterable[bytes] | None = None) -> tuple[list[bytes], list[int | bytes]]:
         now, ends = session.seen_at, session.expires_at
         args: list[int | bytes] = [now // MINUTE, session.id_hash, -(-ends // MINUTE), ends - now]
         if among is not None:
             args.append(b"".join(among))
-        return [self._account_key(session.account_id or "")], args
+        return bool(await self._redis.script(_ADD, [self._account_key(session.account_id or "")], args))
 
     async def _make_room(self, account_id: str, session: Session, limit: Limit) -> list[bytes]:
         """End the oldest sessions until there is room for one more; returns the secrets' hashes of all there are."""
@@ -201,19 +200,17 @@ class RedisSessions(SessionStore):
         until = min(after.seen_at + GRACE, before.expires_at)
 
         async def supersede(found: Session) -> Session | None:
-            if found.superseded:
+            if found.superseded or found.bound_at != before.bound_at:  # what is bound must not go on without its key
                 return None
-            await self._write(msgspec.structs.replace(after, bound_key=found.bound_key, bound_at=found.bound_at))
+            await self._write(after)
             if after.account_id is not None:
                 await self._add(after)
             return msgspec.structs.replace(found, superseded=True, expires_at=until)
 
         rotated = await self._change(before.id_hash, supersede, until - after.seen_at)
-        over = before if rotated else after
         if not rotated:
-            await self._redis.execute("DEL", self._session_key(after.id_hash))
-        if over.account_id is not None:
-            await self._redis.execute("ZREM", self._account_key(over.account_id), over.id_hash)
+            await self._delete([self._session_key(after.id_hash)])
+        await self._unlist(before if rotated else after)
         return rotated
 
     async def bind(self, session: Session, key: bytes, now: int) -> bool:
@@ -245,8 +242,10 @@ class RedisSessions(SessionStore):
         return [session async for session in self._open(kept.values(), now)][:200]
 
     async def end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
-        if account_id is not None:  # of nobody's sessions there is no list; they go by themselves
+        if account_id is not None:
             tx.after_commit(lambda: self._clean(account_id))
+        else:  # of nobody's sessions there is no list: they go by themselves
+            tx.after_commit(lambda: self._delete([self._data_key(session_id)]))
         return await self._note_end(tx, session_id, account_id, until)
 
     async def _note_end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
@@ -263,27 +262,26 @@ class RedisSessions(SessionStore):
         tx.after_commit(lambda: self._clean(account_id))
 
     async def _clean(self, account_id: str) -> None:
-        """Take away what has ended. It opens nothing any more, so this may fail."""
-        try:
-            over = [
-                session for session in (await self._kept(account_id)).values() if await self._standing(session) is None
-            ]
-            if over:
-                await self._redis.execute("ZREM", self._account_key(account_id), *(one.id_hash for one in over))
-                keys = [key for one in over for key in (self._session_key(one.id_hash), self._data_key(one.id))]
-                await self._redis.pipeline([("DEL", key) for key in keys])
-        except Unavailable as error:
-            _log.warning("sessions that have ended stay in Redis until they expire: %r", error.__cause__ or error)
+        """Take away what has ended of an account. It opens nothing any more, so this may fail."""
+        with _may_fail():
+            kept = await self._kept(account_id)
+            over = [session for session in kept.values() if await self._standing(session) is None]
+            await self._unlist(*over)
+            await self._delete(
+                [key for one in over for key in (self._session_key(one.id_hash), self._data_key(one.id))]
+            )
+
+    async def _delete(self, keys: Iterable[bytes]) -> None:
+        with _may_fail():
+            await self._redis.pipeline([("DEL", key) for key in keys])
 
     async def read_data(self, session_id: str) -> SessionData:
         return _data(await self._redis.execute("GET", self._data_key(session_id)))
 
     async def replace_data(self, session: Session, after: SessionData) -> bool:
-        # In step with its session; where that lies in another store, for as long as it may live.
-        lives = await self._redis.execute("PTTL", self._session_key(session.id_hash))
-        if lives <= 0:
-            lives = session.expires_at - session.seen_at
-        return await self._replace_data(session.id, after.version - 1, _packed_data(after), lives)
+        if not await self._redis.execute("EXISTS", self._session_key(session.id_hash)):
+            return False
+        return await self._replace_data(session.id, after.version - 1, _packed_data(after), session.idle)
 
     async def _replace_data(self, session_id: str, version: int, data: bytes, lives: int) -> bool:
         return bool(await self._redis.script(_REPLACE_DATA, [self._data_key(session_id)], [version, data, lives]))
@@ -298,9 +296,8 @@ class RedisSessions(SessionStore):
 
     async def _put_data(self, session: Session, data: SessionData) -> None:
         """Write data where there is none, or older."""
-        lives = session.idle_expires_at - session.seen_at
         while (before := (await self.read_data(session.id)).version) < data.version:
-            if await self._replace_data(session.id, before, _packed_data(data), lives):
+            if await self._replace_data(session.id, before, _packed_data(data), session.idle):
                 return
 
     async def sweep(self, tx: Transaction, now: int, limit: int) -> int:
@@ -327,35 +324,43 @@ class RedisSessions(SessionStore):
         return [Stored(session, _data(raw)) for session, raw in zip(sessions, data, strict=True)]
 
     async def put(self, stored: Sequence[Stored]) -> None:
-        await self._redis.pipeline([(*self._written(one.session), "NX") for one in stored])
-        listed = [one.session for one in stored if one.session.account_id is not None and not one.session.superseded]
-        await self._redis.pipeline([_ADD.command(*self._added(session)) for session in listed])
-        for one in stored:
-            if one.data.version:
-                await self._put_data(one.session, one.data)
+        await asyncio.gather(*map(self._put, stored))
+
+    async def _put(self, stored: Stored) -> None:
+        session = stored.session
+        await self._redis.execute(*self._written(session), "NX")
+        if session.account_id is not None and not session.superseded:
+            await self._add(session)
+        if stored.data.version:
+            await self._put_data(session, stored.data)
 
     async def remove(self, stored: Sequence[Stored]) -> list[Stored]:
-        there = await self._redis.pipeline([("GET", self._session_key(one.session.id_hash)) for one in stored])
-        versions = await self._redis.pipeline([("GETRANGE", self._data_key(one.session.id), 0, 3) for one in stored])
-        same = [
-            (one, packed)
-            for one, packed, version in zip(stored, there, versions, strict=True)
-            if packed is not None and _is_as_given(one, packed) and int.from_bytes(version) == one.data.version
-        ]
-        taken = await self._redis.pipeline(
-            [_SWAP.command([self._session_key(one.session.id_hash)], [packed, b"", 0]) for one, packed in same]
-        )
-        removed = {one.session.id_hash: one for (one, _), was_there in zip(same, taken, strict=True) if was_there}
-        await self._redis.pipeline([command for one in removed.values() for command in self._forget(one)])
-        return [one for one in stored if one.session.id_hash not in removed]
+        removed = await asyncio.gather(*map(self._remove, stored))
+        return [one for one, is_removed in zip(stored, removed, strict=True) if not is_removed]
 
-    def _forget(self, stored: Stored) -> Iterator[Command]:
-        session = stored.session
-        if session.superseded:
-            return  # the data is that of the session behind its other secret
-        yield _REPLACE_DATA.command([self._data_key(session.id)], [stored.data.version, b"", 0])
-        if session.account_id is not None:
-            yield "ZREM", self._account_key(session.account_id), session.id_hash
+    async def _remove(self, stored: Stored) -> bool:
+        session, data = stored.session, stored.data
+        key = self._session_key(session.id_hash)
+        packed = await self._redis.execute("GET", key)
+        if packed is None or unpack(session.id_hash, packed) != unpack(
+            session.id_hash, pack(session)
+        ):  # packing rounds
+            return False
+        # The data first: who changes it meanwhile changes it where it has been put. It comes back if its session stays.
+        # That of a superseded one belongs to the session behind its new secret.
+        if not session.superseded and not await self._replace_data(session.id, data.version, b"", 0):
+            return False
+        if await self._redis.script(_SWAP, [key], [packed, b"", 0]):
+            await self._unlist(session)
+            return True
+        if not session.superseded and data.version:
+            await self._put_data(session, data)
+        return False
+
+    async def _unlist(self, *sessions: Session) -> None:
+        for session in sessions:
+            if session.account_id is not None:
+                await self._redis.execute("ZREM", self._account_key(session.account_id), session.id_hash)
 
     def _session_key(self, id_hash: bytes) -> bytes:
         return self._redis.prefix + b"s:" + id_hash
@@ -371,9 +376,12 @@ def _age(session: Session) -> tuple[int, str]:
     return session.created_at, session.id
 
 
-def _is_as_given(stored: Stored, packed: bytes) -> bool:
-    session = stored.session
-    return unpack(session.id_hash, packed) == unpack(session.id_hash, pack(session))  # packing rounds
+@contextmanager
+def _may_fail() -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as error:
+        _log.warning("sessions that have ended stay in Redis until they expire: %r", error.__cause__ or error)
 
 
 def _data(raw: bytes | None) -> SessionData:
