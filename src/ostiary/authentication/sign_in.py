@@ -15,7 +15,7 @@ from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
 from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database, Transaction
-from ostiary.errors import AccountDisabled, InvalidCredentials, RateLimited, Unavailable
+from ostiary.errors import AccountDisabled, InvalidCredentials, RateLimited, TooManySessions, Unavailable
 
 
 class SignInRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,15 +89,26 @@ class SignIn:
         await self._completion.ready()
         if account.status == "pending":
             self._throttle.mail(account.email_key or "", caller.at)
+        try:
+            outcome = await self._finish(caller, request, account, stored, upgraded)
+        except TooManySessions:
+            async with self._db.transaction() as tx:
+                await record(tx, caller.at, Event.SESSION_REFUSED, caller.actor_as(account.id), account.id)
+            raise
+        if isinstance(outcome, Challenged):
+            self._letters.wake()
+        return outcome
+
+    async def _finish(
+        self, caller: Caller, request: SignInRequest, account: Account, stored: str, upgraded: str | None
+    ) -> SignedIn | Challenged:
         async with self._db.transaction() as tx:
             await self._still(tx, account, stored)
             if upgraded is not None and await self._passwords.rehash(tx, account.id, stored, upgraded):
                 await record(tx, caller.at, Event.PASSWORD_REHASHED, caller.actor_as(account.id), account.id)
             if account.status == "active":
                 return await self._completion(tx, caller, account, request.delivery, remember=request.remember)
-            challenged = await self._challenge(tx, caller, account, request)
-        self._letters.wake()
-        return challenged
+            return await self._challenge(tx, caller, account, request)
 
     async def _still(self, tx: Transaction, account: Account, stored: str) -> None:
         """Refuse where the account or its password has changed since they were read, a hash ago.
