@@ -67,8 +67,15 @@ class RedisServer:
 
     def ask(self, *command: Any) -> Any:
         """One command by a connection of its own."""
+        return self._ask(command, as_text=True)
+
+    def raw(self, *command: Any) -> Any:
+        """The same, with keys and values as bytes."""
+        return self._ask(command, as_text=False)
+
+    def _ask(self, command: tuple[Any, ...], *, as_text: bool) -> Any:
         with redis.Redis(
-            port=self.port, password=self.password, socket_timeout=_PATIENCE, decode_responses=True
+            port=self.port, password=self.password, socket_timeout=_PATIENCE, decode_responses=as_text
         ) as client:
             return client.execute_command(*command)
 
