@@ -45,7 +45,7 @@
 
   // 2.5.8 asks for 24 px, 2.5.5 for 44; links within a sentence may be as small as 24
   for (const target of all("a, button, input:not([type=hidden])").filter(shown)) {
-    const { width, height } = target.getBoundingClientRect();
+    const { width, height } = (target.closest("label") ?? target).getBoundingClientRect(); // all of a label can be pressed
     const least = getComputedStyle(target).display === "inline" ? 24 : 44;
     expectThat(width >= 24 && height >= least, `${named(target)} is ${Math.round(width)} × ${Math.round(height)} px`);
   }

@@ -8,6 +8,7 @@ from ostiary.authorization import Caller
 from ostiary.base.clock import SECOND
 from ostiary.database import Transaction
 from ostiary.notify import Mailer
+from ostiary.sessions.devices import device_name
 from ostiary.settings import Settings
 
 
@@ -55,7 +56,7 @@ class Letters:
                 account_id=account.id,
                 when=caller.at,
                 address=caller.address or None,
-                device=caller.user_agent or None,
+                device=device_name(caller.user_agent) if caller.user_agent else None,
                 account_link=f"{self._issuer}/account",
             )
 
@@ -82,7 +83,7 @@ class Letters:
                 new_address=new,
                 when=caller.at,
                 address=caller.address or None,
-                device=caller.user_agent or None,
+                device=device_name(caller.user_agent) if caller.user_agent else None,
                 account_link=f"{self._issuer}/account",
             )
 

@@ -52,7 +52,7 @@ def address_in_use(*, site_name: str, login_link: str) -> Mail:
 
 
 def password_changed(*, site_name: str, when: int, address: str | None, device: str | None, account_link: str) -> Mail:
-    """To its owner. ``when`` in milliseconds, ``address`` of the network, ``device`` as it calls itself."""
+    """To its owner. ``when`` in milliseconds, ``address`` of the network, ``device`` by its name."""
     return lay_out(
         f"Your password for {site_name} was changed",
         site_name,
