@@ -112,6 +112,11 @@ def address(visitor: Visitor) -> None:
     visitor.open("/account/email")
 
 
+def step_up(visitor: Visitor) -> None:
+    account(visitor)
+    visitor.open("/step-up")
+
+
 PAGES: dict[str, tuple[str, Callable[[Visitor], object]]] = {
     "sign in": ("Sign in", opened("/login")),
     "refused sign-in": ("Error: Sign in", refused_sign_in),
@@ -132,6 +137,7 @@ PAGES: dict[str, tuple[str, Callable[[Visitor], object]]] = {
     "stale form": ("This form could not be accepted", stale_form),
     "account": ("Your account", account),
     "saved profile": ("Your account", saved_profile),
+    "step-up": ("Confirm that it is you", step_up),
     "password": ("Change your password", password),
     "refused new password": ("Error: Change your password", refused_new_password),
     "address": ("Change your address", address),
