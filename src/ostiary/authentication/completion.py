@@ -33,7 +33,7 @@ class Completion:
         """
         actor = caller.actor_as(account.id)
         if delivery == "cookie":
-            token, session = await self._sessions.begin(
+            token, session = await self._sessions.prepare(
                 tx,
                 caller.at,
                 account_id=account.id,
@@ -42,7 +42,9 @@ class Completion:
                 place=Place(caller.address, caller.user_agent),
                 remember=remember,
             )
+            # First, so that whoever signs in again in the same browser needs no further place.
             await self._end_previous(tx, caller, account, session)
+            await self._sessions.begin(tx, session)
             signed_in = SignedIn(account, delivery, session.id, session=session, session_token=token)
         else:
             await self._end_previous(tx, caller, account, None)

@@ -92,6 +92,11 @@ class Recognition:
         if found.account is None:
             return Recognised(self._nobody(session, facts), None, session)
         account = Account(*found.account)  # type: ignore[arg-type]  # read by the names of its fields
+        renewed = None
+        if found.privilege_epoch != session.privilege_epoch:
+            renewed = await self._renew(found, facts.at)
+        if renewed is not None:
+            session = renewed.session  # so that what this request does is done to the one that goes on
         caller = Caller(
             kind="account",
             account_id=account.id,
@@ -107,9 +112,6 @@ class Recognition:
             at=facts.at,
             authorizer=self._authorizer,
         )
-        renewed = None
-        if found.privilege_epoch != session.privilege_epoch:
-            renewed = await self._renew(found, facts.at)
         return Recognised(caller, account, session, renewed)
 
     async def by_access_token(self, token: str, facts: RequestFacts) -> Recognised:
@@ -160,16 +162,18 @@ class Recognition:
         return not same_device(session.user_agent, facts.user_agent)
 
     async def _moved(self, session: Session, facts: RequestFacts) -> Recognised | None:
-        nobody = self.anonymous(facts)
-        if session.account_id is None:
+        nobody, owner, at = self.anonymous(facts), session.account_id, facts.at
+        if owner is None:
             return None  # nothing to prove: it is nobody's
-        with suppress(RateLimited):
-            self._reports.hit(session.id, facts.at)
-            async with self._db.transaction() as tx:
-                await record(tx, facts.at, Event.SESSION_MOVED, nobody.actor, session.account_id, session=session.id)
         if self._binding == "end":
             async with self._db.transaction() as tx:
-                await self._sessions.end(tx, session.id, session.account_id, facts.at)
+                if await self._sessions.end(tx, session.id, owner, at):
+                    await record(tx, at, Event.SESSION_MOVED, nobody.actor, owner, session=session.id)
+                    await record(tx, at, Event.SESSION_ENDED, nobody.actor, owner, session=session.id, reason="moved")
             return None
+        with suppress(RateLimited):
+            self._reports.hit(session.id, at)
+            async with self._db.transaction() as tx:
+                await record(tx, at, Event.SESSION_MOVED, nobody.actor, owner, session=session.id)
         suspect = msgspec.structs.replace(nobody, session_key=session.id_hash, step_up=True)
         return Recognised(suspect, None, session)

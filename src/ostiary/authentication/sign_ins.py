@@ -121,10 +121,12 @@ class SignIns:
             account_id, sign_in_id = found.session.account_id, found.session.id
         if refresh_token is not None and (family := await self._refresh_tokens.family_of(refresh_token)) is not None:
             account_id, sign_in_id = family.account_id, family.id
-        if account_id is None or sign_in_id is None:
+        if sign_in_id is None:
             return
         async with self._db.transaction() as tx:
             await self._sessions.end(tx, sign_in_id, account_id, caller.at)
+            if account_id is None:
+                return  # nobody's: not audited, as what it keeps is not
             await self._refresh_tokens.end(tx, account_id, sign_in_id)
             await record(tx, caller.at, Event.SIGN_OUT, caller.actor_as(account_id), account_id, sign_in=sign_in_id)
 

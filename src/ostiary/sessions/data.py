@@ -68,15 +68,16 @@ class SessionDataStore:
             PayloadTooLarge: the result would be over 64 KiB of JSON.
             StepUpRequired, DeviceProofRequired: the caller's session has to be proved first.
             RateLimited: too many sessions were begun from this network.
+            Unauthenticated: the session has ended meanwhile.
             Unavailable: it kept changing under our hands.
         """
         # No permission needed: it is the caller's own session. Not audited: a cart is nothing to audit.
         if _own_session(caller) is None:
             return await self._first(caller, patch, if_version)
-        found = await self._sessions.find_by_hash(caller.session_key, caller.at)
-        if found is None:
-            raise Unauthenticated
         for _ in range(100):
+            found = await self._sessions.find_by_hash(caller.session_key, caller.at)
+            if found is None:
+                raise Unauthenticated
             before = await self._sessions.read_data(found.session.id)
             after = _merged(before, patch, if_version)
             if await self._sessions.replace_data(found.session, after):

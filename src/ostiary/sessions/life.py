@@ -46,7 +46,7 @@ class Sessions:
         limit = settings.max_per_account
         self._limit = Limit(limit, settings.on_limit == "refuse") if limit else None
 
-    async def begin(
+    async def prepare(
         self,
         tx: Transaction,
         now: int,
@@ -57,11 +57,7 @@ class Sessions:
         place: Place,
         remember: bool = False,
     ) -> tuple[str, Session]:
-        """A new session of somebody who has just proved who they are, and the secret that opens it.
-
-        Raises:
-            TooManySessions: the account has as many as it may have; raised when the transaction ends, for some stores.
-        """
+        """A new session of somebody who has just proved who they are, and the secret that will open it."""
         epochs = await self._hold_epochs(tx, account_id)
         settings = self._settings
         idle, absolute = settings.idle, settings.absolute
@@ -78,8 +74,15 @@ class Sessions:
             authenticated_at=now,
             remembered=remember,
         )
-        await self._stores[0].begin(tx, session, self._limit)
         return token, session
+
+    async def begin(self, tx: Transaction, session: Session) -> None:
+        """Keep a session that was prepared in this transaction.
+
+        Raises:
+            TooManySessions: the account has as many as it may have; raised when the transaction ends, for some stores.
+        """
+        await self._stores[0].begin(tx, session, self._limit)
 
     async def begin_anonymous(self, now: int, place: Place) -> tuple[str, Session]:
         """A new session of nobody, to keep data in, and the secret that opens it."""
@@ -174,8 +177,8 @@ class Sessions:
 
     async def replace_data(self, session: Session, after: SessionData) -> bool:
         """Write what is kept in a session; False where another change came before."""
-        # What is new goes to the first store; what is there, it is conditional on where it lies.
-        for store in self._stores[:1] if after.version == 1 else self._stores:
+        # What is new goes to the first store that takes it; what is there, it is conditional on where it lies.
+        for store in self._stores:
             if await store.replace_data(session, after):
                 return True
         return False

@@ -16,6 +16,8 @@ _NAMES = Session.__struct_fields__
 _COLUMNS = ", ".join(_NAMES)
 _VALUES = ", ".join(":" + name for name in _NAMES)
 _INSERT = f"INSERT INTO sessions ({_COLUMNS}, idle_expires_at) VALUES ({_VALUES}, :idle_expires_at)"
+_EXPIRED = "sessions WHERE idle_expires_at <= :now"
+_IN_TURN = "ORDER BY idle_expires_at, id_hash LIMIT :limit"
 
 STANDS = "a.status = 'active' AND (a.session_epoch = {epoch} OR a.kept_session = {id})"
 """Whether a session is still good as far as its account ``a`` goes: the one text of that rule."""
@@ -98,9 +100,11 @@ class SqlSessions(SessionStore):
         async with self._db.transaction() as tx:
             claimed = await tx.execute(
                 "UPDATE sessions SET superseded = 1, expires_at = :until, idle_expires_at = :until"
-                " WHERE id_hash = :id_hash AND superseded = 0",
+                # What was bound to a key after it was read must not go on without it.
+                " WHERE id_hash = :id_hash AND superseded = 0 AND bound_at = :bound_at",
                 id_hash=before.id_hash,
                 until=grace_ends,
+                bound_at=before.bound_at,
             )
             if claimed:
                 await self._insert(tx, after)
@@ -129,14 +133,14 @@ class SqlSessions(SessionStore):
 
     async def end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
         whose = "account_id IS NULL" if account_id is None else "account_id = :account_id"
-        ended = await tx.execute(
-            f"DELETE FROM sessions WHERE id = :id AND {whose}",
-            id=session_id,
-            **({} if account_id is None else {"account_id": account_id}),
-        )
+        params = {"id": session_id} | ({} if account_id is None else {"account_id": account_id})
+        ended = False
+        # Again, until there is none: where this has waited for a change of the secret, it has not seen the new one.
+        while await tx.execute(f"DELETE FROM sessions WHERE id = :id AND {whose}", **params):
+            ended = True
         if ended:
             await tx.execute("DELETE FROM session_data WHERE session_id = :id", id=session_id)
-        return ended > 0
+        return ended
 
     async def end_all(self, tx: Transaction, account_id: str, keep: str | None) -> None:
         theirs = "account_id = :account_id AND id <> :keep"
@@ -159,10 +163,11 @@ class SqlSessions(SessionStore):
             if after.version == 1:
                 changed = await tx.execute(
                     "INSERT INTO session_data (session_id, data, version, expires_at)"
-                    " VALUES (:id, :data, 1, :expires_at) ON CONFLICT DO NOTHING",
+                    # Not for one that has ended meanwhile; and where its secret has changed, until the later end.
+                    " SELECT id, :data, 1, MAX(expires_at) FROM sessions WHERE id = :id GROUP BY id"
+                    " ON CONFLICT DO NOTHING",
                     id=session.id,
                     data=data,
-                    expires_at=session.expires_at,
                 )
             else:
                 changed = await tx.execute(
@@ -184,11 +189,14 @@ class SqlSessions(SessionStore):
         )
 
     async def sweep(self, tx: Transaction, now: int, limit: int) -> int:
-        sessions = await tx.execute(
-            "DELETE FROM sessions WHERE idle_expires_at <= :now AND id_hash IN"
-            " (SELECT id_hash FROM sessions WHERE idle_expires_at <= :now ORDER BY idle_expires_at LIMIT :limit)",
+        # Not of those that are superseded: it is still that of the session behind its new secret.
+        await tx.execute(
+            f"DELETE FROM session_data WHERE session_id IN (SELECT id FROM {_EXPIRED} AND superseded = 0 {_IN_TURN})",
             now=now,
             limit=limit,
+        )
+        sessions = await tx.execute(
+            f"DELETE FROM {_EXPIRED} AND id_hash IN (SELECT id_hash FROM {_EXPIRED} {_IN_TURN})", now=now, limit=limit
         )
         data = await tx.execute(
             "DELETE FROM session_data WHERE session_id IN"
