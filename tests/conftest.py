@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,41 @@ async def ostiary(database_url: str, clock: ManualClock) -> AsyncIterator[Ostiar
         await opened.close()
 
 
+SESSION_STORES = ["sqlite", "postgresql", "redis"]
+
+
+@pytest.fixture(params=SESSION_STORES)
+def session_store(request: pytest.FixtureRequest) -> dict[str, object]:
+    """Settings by which sessions are kept in one store, once for each; Redis has SQLite beside it."""
+    if request.param == "redis":
+        return {
+            "database_url": request.getfixturevalue("sqlite_url"),
+            "sessions__store": "redis",
+            "redis__url": request.getfixturevalue("redis_url"),
+            "redis__prefix": request.getfixturevalue("redis_prefix"),
+        }
+    fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
+    return {"database_url": request.getfixturevalue(fixture)}
+
+
+OpenInstallation = Callable[..., Awaitable[Ostiary]]
+
+
+@pytest.fixture
+async def installation(session_store: dict[str, object], clock: ManualClock) -> AsyncIterator[OpenInstallation]:
+    """Opens an installation with other settings, sessions in each store; all of one test share what they keep."""
+    opened: list[Ostiary] = []
+
+    async def open_one(**changed: object) -> Ostiary:
+        settings = settings_for_test(**{**session_store, **changed})  # type: ignore[arg-type]
+        opened.append(await Ostiary.open(settings, clock=clock, migrate_first=True))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        await each.close()
+
+
 @pytest.fixture
 async def client(ostiary: Ostiary) -> AsyncIterator[httpx.AsyncClient]:
     """A client of ``ostiary`` with cookies of its own."""
@@ -104,7 +139,7 @@ def _redis_without_leftovers() -> str:
     try:
         with redis.Redis.from_url(services.REDIS, socket_timeout=5) as server:
             for key in server.scan_iter("ostiary_test_*", count=1000):
-                if services.abandoned(key.decode().partition(":")[0]):
+                if services.abandoned(key.partition(b":")[0].decode()):
                     server.delete(key)
     except redis.RedisError as cause:
         services.missing("Redis", "OSTIARY_TEST_REDIS", cause)

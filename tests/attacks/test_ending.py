@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import asyncpg
+
 from ostiary.app import Ostiary
+from ostiary.authorization import AssignmentCreate
 from tests.attacks.evidence import assert_refused, contents, later
 from tests.support.installation import PASSWORD, Person, code_for, new_administrator, new_client, new_person
+from tests.support.sessions import current_id, opens, secret_of, secret_set, show
 
 
 async def test_a_disabled_account_stops_at_once_however_it_is_signed_in(ostiary: Ostiary) -> None:
@@ -102,3 +108,49 @@ async def test_a_disabled_account_does_not_get_the_address_that_it_asked_for(ost
     await boss.request("PATCH", f"/api/accounts/{person.id}", {"status": "disabled"})
     proof = {"flow": flow, "code": await code_for(ostiary, "new@example.com")}
     assert_refused(await new_client(ostiary).post("/api/auth/verify", json=proof), 400, "invalid_challenge")
+
+
+async def test_a_session_that_ends_beside_a_change_of_its_secret_has_ended(ostiary: Ostiary) -> None:
+    """On PostgreSQL whoever waits for a row does not see those that came meanwhile: here, that of the new secret."""
+    person, boss = await new_person(ostiary), await new_administrator(ostiary)
+    path = f"/api/accounts/{person.id}/sessions/{await current_id(person)}"
+    secret = secret_of(person.client)
+    await ostiary.use.assignments.assign(ostiary.operator(), person.id, AssignmentCreate("administrator"))
+    assert (await boss.request("GET", "/api/auth/me")).status_code == 200  # its own new secret is due, too
+    async with _held(ostiary, person) as waiting:
+        rotating = asyncio.create_task(show(ostiary, secret))
+        await waiting(1)
+        ending = asyncio.create_task(boss.request("DELETE", path))
+        await waiting(2)
+    answer = await rotating
+    assert (await ending).status_code == 204
+    for each in (secret, secret_set(answer)):
+        assert each is None or not await opens(ostiary, each)
+
+
+@contextlib.asynccontextmanager
+async def _held(ostiary: Ostiary, person: Person) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Keep a person's sessions to ourselves, where others can wait for a row; yields what waits until so many do."""
+    url = ostiary.use.settings.database.url
+
+    async def nobody_can(_: int) -> None:
+        await asyncio.sleep(0)
+
+    if url.startswith("sqlite"):
+        yield nobody_can
+        return
+    connection, observer = await asyncpg.connect(url), await asyncpg.connect(url)
+
+    async def waiting(count: int) -> None:
+        query = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        async with asyncio.timeout(10):
+            while await observer.fetchval(query) < count:  # noqa: ASYNC110 - the database has no event for it
+                await asyncio.sleep(0.01)
+
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT 1 FROM sessions WHERE account_id = $1 FOR UPDATE", person.id)
+            yield waiting
+    finally:
+        await connection.close()
+        await observer.close()

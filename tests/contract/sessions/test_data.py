@@ -9,7 +9,11 @@ import httpx
 import msgspec
 
 from ostiary.app import Ostiary
-from tests.support.installation import Person, new_person
+from ostiary.base.clock import DAY
+from tests.conftest import OpenInstallation
+from tests.support.installation import Person, new_client, new_person
+from tests.support.sessions import COOKIE, another, cookies_set, secret_of, secret_set, show, sign_in
+from tests.support.time import ManualClock
 
 PATH = "/api/session/data"
 
@@ -41,11 +45,11 @@ async def test_a_change_of_what_was_read_before_another_change_is_refused(ostiar
 
 async def test_parallel_changes_all_hold(ostiary: Ostiary) -> None:
     person = await new_person(ostiary)
-    answers = await asyncio.gather(*(_patch(person, {"cart": {f"item{n}": n}}) for n in range(100)))
+    answers = await asyncio.gather(*(_patch(person, {"cart": {f"item{n}": n}}) for n in range(20)))
     assert {answer.status_code for answer in answers} == {200}
     data = await person.request("GET", PATH)
-    assert data.json() == {"cart": {f"item{n}": n for n in range(100)}}
-    assert data.headers["etag"] == '"100"'
+    assert data.json() == {"cart": {f"item{n}": n for n in range(20)}}
+    assert data.headers["etag"] == '"20"'
 
 
 async def test_of_parallel_changes_to_one_version_one_wins(ostiary: Ostiary) -> None:
@@ -82,7 +86,102 @@ async def test_a_cookie_alone_reads_but_changes_nothing(ostiary: Ostiary) -> Non
 async def test_data_is_of_one_session_and_ends_with_it(ostiary: Ostiary) -> None:
     person = await new_person(ostiary)
     await _patch(person, {"a": 1})
+    other, secret = await another(person), secret_of(person.client)
+    assert (await other.request("GET", PATH)).json() == {}
     await person.request("POST", "/api/auth/logout")
-    assert (await person.request("GET", PATH)).status_code == 401
-    await person.sign_in()
-    assert (await person.request("GET", PATH)).json() == {}
+    ended = await show(ostiary, secret, PATH)
+    assert (ended.status_code, ended.json(), ended.headers["etag"]) == (200, {}, '"0"')
+    assert "set-cookie" not in ended.headers
+
+
+async def test_data_survives_a_new_secret(ostiary: Ostiary) -> None:
+    person = await new_person(ostiary)
+    await _patch(person, {"a": 1})
+    await person.request("POST", "/api/auth/step-up", {"password": person.password})
+    assert (await _patch(person, {"b": 2}, '"1"')).json() == {"a": 1, "b": 2}
+
+
+async def test_who_has_not_signed_in_may_keep_data_too(ostiary: Ostiary, clock: ManualClock) -> None:
+    visitor = new_client(ostiary)
+    empty = await visitor.get(PATH)
+    assert (empty.json(), empty.headers["etag"]) == ({}, '"0"')
+    assert "set-cookie" not in empty.headers, "reading begins nothing"
+    first = await visitor.patch(PATH, json={"cart": {"apple": 2}})
+    (cookie,) = cookies_set(first)
+    assert "HttpOnly" in cookie
+    assert "max-age" not in cookie.lower()
+    headers = {"X-CSRF-Token": first.headers["x-csrf-token"]}
+    second = await visitor.patch(PATH, json={"cart": {"pear": 1}}, headers=headers)
+    assert (second.json(), cookies_set(second)) == ({"cart": {"apple": 2, "pear": 1}}, [])
+    assert (await visitor.get("/api/auth/me")).status_code == 401
+    clock.advance(DAY)
+    assert (await visitor.get(PATH)).json() == {}
+
+
+async def test_of_nobodys_data_none_is_kept_that_is_too_much_or_of_another_version(ostiary: Ostiary) -> None:
+    visitor = new_client(ostiary)
+    refused = [
+        await visitor.patch(PATH, json={"a": "x" * 65_536}),
+        await visitor.patch(PATH, json={"a": 1}, headers={"If-Match": '"3"'}),
+        await visitor.patch(PATH, json=[1]),
+    ]
+    assert [answer.status_code for answer in refused] == [413, 412, 400]
+    assert COOKIE not in visitor.cookies
+
+
+async def test_signing_in_carries_data_over_to_a_session_with_a_new_id(ostiary: Ostiary) -> None:
+    person, visitor = await new_person(ostiary), new_client(ostiary)
+    await visitor.patch(PATH, json={"cart": {"apple": 2}})
+    before = secret_of(visitor)
+    signed_in = await sign_in(ostiary, person.email, visitor)
+    after = secret_set(signed_in)
+    assert after not in (None, before)
+    carried = await visitor.get(PATH)
+    assert (carried.json(), carried.headers["etag"]) == ({"cart": {"apple": 2}}, '"1"')
+    old = await show(ostiary, before, PATH)
+    assert (old.json(), old.headers["etag"]) == ({}, '"0"')
+    headers = {"X-CSRF-Token": signed_in.json()["csrf_token"], "If-Match": '"1"'}
+    added = await visitor.patch(PATH, json={"cart": {"pear": 1}}, headers=headers)
+    assert added.json() == {"cart": {"apple": 2, "pear": 1}}
+
+
+async def test_signing_in_again_keeps_the_data_of_the_same_account_only(ostiary: Ostiary) -> None:
+    person, stranger = await new_person(ostiary), await new_person(ostiary)
+    await _patch(person, {"draft": "of hers"})
+    body = {"identifier": person.email, "password": person.password}
+    again = await person.request("POST", "/api/auth/login", body)
+    person.csrf = again.json()["csrf_token"]
+    assert (await person.request("GET", PATH)).json() == {"draft": "of hers"}
+    body = {"identifier": stranger.email, "password": stranger.password}
+    assert (await person.request("POST", "/api/auth/login", body)).status_code == 200
+    assert (await person.client.get("/api/auth/me")).json()["account"]["id"] == stranger.id
+    assert (await person.client.get(PATH)).json() == {}
+
+
+async def test_a_change_while_its_session_ends_is_refused_or_held_and_never_lost(ostiary: Ostiary) -> None:
+    """Who adds to the cart in one tab and signs in in another finds it there, or is told that it was not kept."""
+    person = await new_person(ostiary)
+    for delay in range(0, 40, 4):
+        visitor = new_client(ostiary)
+        assert (await visitor.patch(PATH, json={"n": 0})).status_code == 200
+        secret = secret_of(visitor)
+        token = (await visitor.get(PATH)).headers["x-csrf-token"]
+        signing_in = asyncio.create_task(sign_in(ostiary, person.email, visitor))
+        await asyncio.sleep(0.001 * delay)  # to be at every step of its way
+        changed = await show(ostiary, secret, PATH, "PATCH", {"added": 1}, X_CSRF_Token=token)
+        assert (await signing_in).status_code == 200
+        kept = (await visitor.get(PATH)).json()
+        begun_anew = secret_set(changed) is not None  # it came too late: the visitor has another session
+        assert changed.status_code != 200 or begun_anew or kept == {"n": 0, "added": 1}, delay
+
+
+async def test_too_many_sessions_of_nobody_from_one_network_are_refused(installation: OpenInstallation) -> None:
+    ostiary = await installation(limits__anonymous_session_address="3/1h")
+    visitors = [new_client(ostiary) for _ in range(5)]
+    answers = [await visitor.patch(PATH, json={"a": 1}) for visitor in visitors]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert answers[3].json()["code"] == "rate_limited"
+    assert int(answers[3].headers["retry-after"]) > 0
+    assert "set-cookie" not in answers[3].headers
+    headers = {"X-CSRF-Token": answers[0].headers["x-csrf-token"]}
+    assert (await visitors[0].patch(PATH, json={"b": 1}, headers=headers)).status_code == 200, "it has one"
