@@ -6,9 +6,9 @@ Three kinds of keys, behind the prefix:
 - ``a:`` and the 16 bytes of an account's id: the secrets' SHA-256 of its sessions, sorted by the minute they expire;
 - ``d:`` and the 16 bytes of a session's id: 4 bytes of version, and the data as JSON.
 
-Each is on a node of its own in a cluster, so nothing is done to two of them at once. Whether a session has ended is
-asked of the database each time: what Redis forgets signs somebody out, but nothing that it brings back signs anybody
-in. How long keys live goes by Redis' time, and everything else by the caller's.
+Each is on a node of its own in a cluster, so nothing is done to two of them at once. Whether a session has ended, or
+has another secret by now, is asked of the database each time: what Redis forgets signs somebody out, but nothing that
+it brings back signs anybody in. How long keys live goes by Redis' time, and everything else by the caller's.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class RedisSessions(SessionStore):
         """``account_columns``: what to read along of ``accounts``, since every request needs both."""
         self._redis = redis
         self._db = db
-        self._memo: Memo[tuple[str, str | None, int], tuple[Value, ...]] = Memo(db)
+        self._memo: Memo[tuple[str, str, str | None, int], tuple[Value, ...]] = Memo(db)
         columns = ", ".join("a." + name for name in account_columns)
         where = STANDS.format(epoch=":epoch", id=":id")
-        not_ended = "NOT EXISTS (SELECT 1 FROM ended_sessions WHERE id = :id AND account_id = :account_id)"
+        not_ended = "NOT EXISTS (SELECT 1 FROM ended_sessions WHERE id IN (:id, :secret) AND account_id = :account_id)"
         self._select = (
             f"SELECT a.privilege_epoch, {columns} FROM accounts a WHERE a.id = :account_id AND {where} AND " + not_ended
         )
@@ -114,15 +114,16 @@ class RedisSessions(SessionStore):
 
     async def _standing(self, session: Session) -> tuple[Value, ...] | None:
         """What the database says of a session's account, its ``privilege_epoch`` first; None where it has ended."""
-        key = (session.id, session.account_id, session.epoch)
-        return await self._memo.get(key, lambda: self._read_standing(session))
+        id_, account_id, epoch = session.id, session.account_id, session.epoch
+        # A superseded one that says so itself is good for its time of grace.
+        secret = "" if session.superseded else session.id_hash.hex()
 
-    async def _read_standing(self, session: Session) -> tuple[Value, ...] | None:
-        if session.account_id is None:
-            return await self._db.fetch_tuple(self._select_nobody, id=session.id, account_id="")
-        return await self._db.fetch_tuple(
-            self._select, id=session.id, account_id=session.account_id, epoch=session.epoch
-        )
+        async def read() -> tuple[Value, ...] | None:
+            if account_id is None:
+                return await self._db.fetch_tuple(self._select_nobody, id=id_, secret=secret, account_id="")
+            return await self._db.fetch_tuple(self._select, id=id_, secret=secret, account_id=account_id, epoch=epoch)
+
+        return await self._memo.get((id_, secret, account_id, epoch), read)
 
     async def begin(self, tx: Transaction, session: Session, limit: Limit | None = None) -> None:
         tx.after_commit(lambda: self._begin(session, limit))
@@ -208,7 +209,10 @@ class RedisSessions(SessionStore):
             return msgspec.structs.replace(found, superseded=True, expires_at=until)
 
         rotated = await self._change(before.id_hash, supersede, until - after.seen_at)
-        if not rotated:
+        if rotated:
+            async with self._db.transaction() as tx:
+                await self._note_end(tx, before.id_hash.hex(), before.account_id, before.expires_at)
+        else:
             await self._delete([self._session_key(after.id_hash)])
         await self._unlist(before if rotated else after)
         return rotated
@@ -248,11 +252,12 @@ class RedisSessions(SessionStore):
             tx.after_commit(lambda: self._delete([self._data_key(session_id)]))
         return await self._note_end(tx, session_id, account_id, until)
 
-    async def _note_end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
+    async def _note_end(self, tx: Transaction, ended: str, account_id: str | None, until: int) -> bool:
+        """Have the database remember that a session, or a secret by its SHA-256 in hex, opens nothing any more."""
         noted = await tx.execute(
             "INSERT INTO ended_sessions (id, account_id, until) VALUES (:id, :account_id, :until)"
             " ON CONFLICT DO NOTHING",
-            id=session_id,
+            id=ended,
             account_id=account_id or "",
             until=until,
         )

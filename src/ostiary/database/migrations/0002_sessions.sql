@@ -66,8 +66,8 @@ INSERT INTO session_data SELECT id, data, data_version, expires_at FROM sessions
 CREATE INDEX session_data_by_expiry ON session_data (expires_at);
 DROP TABLE sessions_before;
 
--- Sessions in Redis that were ended one by one, until they would have expired. Who ended one says whose it is (empty for
--- nobody's): the session of another account goes on.
+-- Sessions in Redis that were ended one by one, and secrets that were superseded there (their SHA-256 in hex), until they
+-- would have expired. Who ended one says whose it is (empty for nobody's): the session of another account goes on.
 CREATE TABLE ended_sessions (
     id TEXT NOT NULL,
     account_id TEXT NOT NULL,
