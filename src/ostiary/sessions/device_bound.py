@@ -76,7 +76,7 @@ class DeviceBoundSessions:
         if session is None or session.account_id is None:
             raise InvalidToken("The proof answers no challenge of an open session.")
         jwk = msgspec.json.encode(key.required_members())
-        if session.bound_key or not await self._sessions.bind(session, jwk, caller.at):
+        if not await self._sessions.bind(session, jwk, caller.at):
             raise Conflict("The session is bound to a key already.")
         async with self._db.transaction() as tx:
             await record(

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ostiary.app import Ostiary
-from tests.support.device_bound import DeviceBoundBrowser
+from tests.support.device_bound import DeviceBoundBrowser, SoftwareKey
 from tests.support.time import ManualClock
 
 MINUTE = 60_000
@@ -86,6 +86,28 @@ async def test_a_session_that_has_ended_is_forgotten_by_the_browser(
     clock.advance(11 * MINUTE)
     assert await browser.who() == "unauthenticated"
     assert browser.bound == {}
+
+
+async def test_a_session_that_is_not_bound_is_none_to_refresh(secure: Ostiary, clock: ManualClock, email: str) -> None:
+    browser = DeviceBoundBrowser(secure, clock, keeps=False)
+    await browser.sign_in(email)
+    signed_in = (await browser.request("GET", "/api/auth/me")).json()
+    path = f"/api/session/bound/refresh/{signed_in['sign_in']}.{signed_in['account']['id']}"
+    proof = {"secure-session-response": SoftwareKey().proof("x", first=True)}
+    answer = await browser.send("POST", path, headers=proof)
+    assert answer.json() == {"session_identifier": "id.example.org", "continue": False}
+
+
+async def test_while_a_new_session_is_bound_the_browser_does_not_refresh_the_one_before(
+    browser: DeviceBoundBrowser, email: str
+) -> None:
+    """Chromium sends the page's next requests while it makes the new key, and keeps what is answered last."""
+    browser.keeps = False
+    del browser.cookies["__Host-ostiary_session"]
+    await browser.sign_in(email)
+    browser.sent.clear()
+    assert await browser.who() == email
+    assert browser.sent == ["GET /api/auth/me"]
 
 
 async def test_a_new_sign_in_takes_the_place_of_the_one_before(

@@ -67,10 +67,15 @@ class SessionInstructions(msgspec.Struct, frozen=True, omit_defaults=True):
 def offer(exchange: Exchange, session: Session) -> None:
     """Ask the browser that has just signed in to bind its session; those that do not know how leave it."""
     challenge = exchange.use.device_bound.offer(session, exchange.facts.at)
-    if challenge is not None:
-        algorithms = " ".join(device_bound.ALGORITHMS)
-        asked = f'({algorithms});path="{exchange.base}{REGISTER}";challenge="{challenge}"'
-        exchange.set_headers.append((b"secure-session-registration", asked.encode()))
+    if challenge is None:
+        return
+    algorithms = " ".join(device_bound.ALGORITHMS)
+    asked = f'({algorithms});path="{exchange.base}{REGISTER}";challenge="{challenge}"'
+    exchange.set_headers.append((b"secure-session-registration", asked.encode()))
+    if exchange.jar.bound.name in exchange.cookies:
+        # The browser knows an older session, and without this cookie would refresh that one while it binds the new
+        # one. Of the two, it would keep the one whose answer comes last.
+        exchange.set_cookies.append(exchange.jar.bound.set("-", device_bound.COOKIE_LIFE // SECOND))
 
 
 async def register(exchange: Exchange) -> Response:
