@@ -96,11 +96,11 @@ def new_visitor(browser: Browser, app: LiveServer) -> Iterator[NewVisitor]:
         visitor.close()
 
 
-NewVictim = Callable[..., tuple[Visitor, Person]]
+SignedIn = Callable[..., tuple[Visitor, Person]]
 
 
 @pytest.fixture
-def new_victim(new_visitor: NewVisitor, app: LiveServer) -> NewVictim:
+def signed_in(new_visitor: NewVisitor, app: LiveServer) -> SignedIn:
     """Opens a window in which a new person is signed in, or a new administrator."""
 
     def arrive(server: LiveServer = app, *, administrator: bool = False, **options: bool) -> tuple[Visitor, Person]:
@@ -111,3 +111,9 @@ def new_victim(new_visitor: NewVisitor, app: LiveServer) -> NewVictim:
         return visitor, person
 
     return arrive
+
+
+@pytest.fixture
+def attacker(signed_in: SignedIn) -> tuple[Visitor, Person]:
+    """Somebody with an account and a browser just like the victim's: no session is held against its device."""
+    return signed_in()

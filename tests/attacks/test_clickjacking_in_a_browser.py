@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks.conftest import NewVictim
+from tests.attacks.conftest import SignedIn
 from tests.attacks.hostile_site import FOREIGN, SIBLING, HostileSite
 from tests.support.installation import LiveServer
 
@@ -13,10 +13,10 @@ PAGES = ["/login", "/register", "/account", "/account/password", "/docs", "/nowh
 
 @pytest.mark.parametrize("host", [FOREIGN, SIBLING])
 def test_no_page_is_shown_in_a_frame(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim, host: str
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn, host: str
 ) -> None:
     """A frame of a foreign site has no session cookie either; one of a sibling has, and it is of no use."""
-    visitor, _ = new_victim()
+    visitor, _ = signed_in()
     frames = "".join(f'<iframe src="{app.url}{path}"></iframe>' for path in PAGES)
     hostile_site.page("/", frames + '<iframe src="/shown"></iframe>')
     hostile_site.page("/shown", "<main>Shown</main>")
@@ -31,9 +31,9 @@ def test_no_page_is_shown_in_a_frame(
 
 
 def test_the_window_that_another_site_opens_is_out_of_its_reach(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
-    visitor, _ = new_victim()
+    visitor, _ = signed_in()
     hostile_site.page("/", f"<button onclick=\"w = window.open('{app.url}/account')\">x</button>")
     visitor.page.goto(hostile_site.https(FOREIGN))
     with visitor.context.expect_page() as opened:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.attacks.conftest import NewVictim
+from tests.attacks.conftest import SignedIn
 from tests.attacks.hostile_site import APP, SIBLING, HostileSite
 from tests.support.browser import Visitor
 from tests.support.https import Authority
-from tests.support.installation import PASSWORD, LiveServer, Person, new_person
+from tests.support.installation import PASSWORD, LiveServer, Person
 
 COOKIES = ("session", "access", "refresh", "csrf", "browser", "flow", "notice")
 
@@ -29,12 +29,11 @@ def toss(visitor: Visitor, hostile_site: HostileSite, url: str, *cookies: str) -
 
 
 def test_cookies_of_a_sibling_change_nothing_for_whoever_is_signed_in(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """Each of our cookies by name, with and without its prefix, for a path that makes it come first."""
-    visitor, victim = new_victim()
-    attacker = app.call(new_person(app.ostiary))
-    planted = attacker.client.cookies["__Host-ostiary_session"]
+    (visitor, victim), (own, attacker) = signed_in(), signed_in()
+    planted = own.cookies()["__Host-ostiary_session"]
     toss(
         visitor,
         hostile_site,
@@ -65,30 +64,29 @@ def sharing_app(authority: Authority, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_of_two_session_cookies_none_is_picked_where_another_port_can_set_them(
-    plain_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    plain_app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """Names without a prefix can be set by every port of the host. What has the longer path is sent first."""
     name, url = "ostiary_session", hostile_site.http("localhost")
-    assert_none_is_picked(plain_app, new_victim, name, lambda visitor, cookie: toss(visitor, hostile_site, url, cookie))
+    assert_none_is_picked(plain_app, signed_in, name, lambda visitor, cookie: toss(visitor, hostile_site, url, cookie))
 
 
 def test_of_two_session_cookies_none_is_picked_where_the_domain_shares_them(
-    sharing_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    sharing_app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     name, url = "__Secure-ostiary_session", hostile_site.https(SIBLING)
 
     def attack(visitor: Visitor, cookie: str) -> None:
         toss(visitor, hostile_site, url, f"{cookie}; Domain=example.test; Secure")
 
-    assert_none_is_picked(sharing_app, new_victim, name, attack)
+    assert_none_is_picked(sharing_app, signed_in, name, attack)
 
 
 def assert_none_is_picked(
-    server: LiveServer, new_victim: NewVictim, name: str, attack: Callable[[Visitor, str], None]
+    server: LiveServer, signed_in: SignedIn, name: str, attack: Callable[[Visitor, str], None]
 ) -> None:
-    visitor, _ = new_victim(server)
-    own, attacker = visitor.cookies()[name], server.call(new_person(server.ostiary))
-    planted = next(cookie.value for cookie in attacker.client.cookies.jar if cookie.name == name)
+    (visitor, _), (attacker, _) = signed_in(server), signed_in(server)
+    own, planted = visitor.cookies()[name], attacker.cookies()[name]
     for path in ("/account", "/account/"):
         attack(visitor, f"{name}={planted}; Path={path}")
     assert visitor.open("/account") == 400
@@ -98,18 +96,18 @@ def assert_none_is_picked(
 
 
 def test_whoever_is_stuck_with_two_session_cookies_is_told_the_way_out(
-    plain_app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    plain_app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
-    visitor, victim = new_victim(plain_app)
+    visitor, victim = signed_in(plain_app)
     toss(visitor, hostile_site, hostile_site.http("localhost"), "ostiary_session=x; Path=/account")
     assert visitor.open("/account") == 400
     assert_the_way_out_is_told_and_works(visitor, victim)
 
 
 def test_too_many_bytes_of_cookies_are_refused_and_the_way_out_is_told(
-    hostile_site: HostileSite, new_victim: NewVictim
+    hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
-    visitor, victim = new_victim(bypass_csp=True)
+    visitor, victim = signed_in(bypass_csp=True)
     junk = [f"junk{number}={'x' * 3_000}; Domain=example.test; Path=/" for number in range(10)]
     toss(visitor, hostile_site, hostile_site.https(SIBLING), junk[0])
     assert visitor.open("/account") == 200, "what fits does no harm"
@@ -123,12 +121,11 @@ def test_too_many_bytes_of_cookies_are_refused_and_the_way_out_is_told(
 
 
 def test_many_small_cookies_drive_ours_out_of_the_browser_and_nobody_elses_in(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """A browser keeps some 180 cookies of a domain. She may be signed out by this; she is not in another account."""
-    visitor, victim = new_victim()
-    attacker = app.call(new_person(app.ostiary))
-    planted = attacker.client.cookies["__Host-ostiary_session"]
+    (visitor, victim), (own, _) = signed_in(), signed_in()
+    planted = own.cookies()["__Host-ostiary_session"]
     cookies = [f"junk{number}=x; Domain=example.test; Path=/; Secure" for number in range(250)]
     toss(
         visitor,

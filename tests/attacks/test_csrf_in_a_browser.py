@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Page, Response
 
 from ostiary.web.route import UNSAFE
-from tests.attacks.conftest import NewVictim
+from tests.attacks.conftest import SignedIn
 from tests.attacks.evidence import contents
 from tests.attacks.hostile_site import FOREIGN, SIBLING, HostileSite
 from tests.support.installation import PASSWORD, LiveServer, Person, new_person
@@ -102,11 +102,11 @@ def guessed(attacker: Person) -> dict[str, str]:
     }
 
 
-def test_forms_of_another_site_change_nothing(scene: Scene, hostile_site: HostileSite, new_victim: NewVictim) -> None:
+def test_forms_of_another_site_change_nothing(scene: Scene, hostile_site: HostileSite, signed_in: SignedIn) -> None:
     """Every route that takes POST, by all that a form can send, each into a frame of its own."""
     server = scene.server
     attacker = server.call(new_person(server.ostiary))
-    visitor, victim = new_victim(server, administrator=True)
+    visitor, victim = signed_in(server, administrator=True)
     before, fields = server.call(contents(server.ostiary)), guessed(attacker)
     paths = [path for method, path in unsafe_routes(server) if method == "POST"]
     assert len(paths) > 15
@@ -140,11 +140,11 @@ ACTIONS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def test_a_click_on_another_site_signs_nobody_out_and_changes_no_profile_and_no_password(
-    scene: Scene, hostile_site: HostileSite, new_victim: NewVictim
+    scene: Scene, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """By a form that leads the whole window to Ostiary: the one cross-site POST that browsers were lenient with."""
     server = scene.server
-    visitor, _ = new_victim(server, administrator=True)
+    visitor, _ = signed_in(server, administrator=True)
     before = server.call(contents(server.ostiary))
     for what, (path, fields) in ACTIONS.items():
         hostile_site.page("/", form(server.url + path, FORM, fields))
@@ -160,11 +160,11 @@ def test_a_click_on_another_site_signs_nobody_out_and_changes_no_profile_and_no_
 
 
 def test_scripts_of_another_site_change_nothing_and_read_nothing(
-    scene: Scene, hostile_site: HostileSite, new_victim: NewVictim
+    scene: Scene, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """Every unsafe route by fetch, with and without asking first, and every page that holds a form token."""
     server = scene.server
-    visitor, _ = new_victim(server, administrator=True)
+    visitor, _ = signed_in(server, administrator=True)
     before = server.call(contents(server.ostiary))
     hostile_site.page("/", "<p>Hello")
     visitor.page.goto(scene.hostile("/"))

@@ -10,7 +10,7 @@ import pytest
 from ostiary.app import Ostiary
 from ostiary.authorization import AssignmentCreate
 from ostiary.sessions.store import GRACE
-from tests.attacks.conftest import NewVictim, NewVisitor
+from tests.attacks.conftest import NewVisitor, SignedIn
 from tests.attacks.hostile_site import APP
 from tests.support.browser import Visitor
 from tests.support.https import Authority
@@ -80,9 +80,9 @@ def assert_it_is_another_id(
     ids=["step-up, four times at once", "change of the password"],
 )
 def test_a_change_of_the_persons_own_signs_no_request_out(
-    server: LiveServer, new_victim: NewVictim, new_visitor: NewVisitor, time: ManualClock, changes: list[Any]
+    server: LiveServer, signed_in: SignedIn, new_visitor: NewVisitor, time: ManualClock, changes: list[Any]
 ) -> None:
-    visitor, victim = new_victim(server, bypass_csp=True)
+    visitor, victim = signed_in(server, bypass_csp=True)
     late, copied = new_visitor(server.url), visitor.context.cookies()
     late.context.add_cookies(copied)  # type: ignore[arg-type]  # the two kinds of dictionary differ in optional members
     before = visitor.cookies()
@@ -93,10 +93,10 @@ def test_a_change_of_the_persons_own_signs_no_request_out(
 
 
 def test_a_new_role_signs_no_request_out(
-    server: LiveServer, new_victim: NewVictim, new_visitor: NewVisitor, time: ManualClock
+    server: LiveServer, signed_in: SignedIn, new_visitor: NewVisitor, time: ManualClock
 ) -> None:
     """The first request after it gets the new id, and there are many first ones."""
-    visitor, victim = new_victim(server, bypass_csp=True)
+    visitor, victim = signed_in(server, bypass_csp=True)
     late, copied = new_visitor(server.url), visitor.context.cookies()
     late.context.add_cookies(copied)  # type: ignore[arg-type]  # see above
     before = visitor.cookies()

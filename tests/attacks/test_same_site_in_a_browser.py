@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.attacks.conftest import NewVictim
+from tests.attacks.conftest import SignedIn
 from tests.attacks.hostile_site import APP, FOREIGN, HostileSite
 from tests.support.browser import Visitor
 from tests.support.https import Authority
@@ -34,9 +34,9 @@ def has_session(request: Request) -> bool:
 
 
 def test_under_lax_a_link_of_another_site_leads_to_a_page_that_is_signed_in(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
-    visitor, victim = new_victim()
+    visitor, victim = signed_in()
     app.requests.clear()
     follow_a_link(visitor, hostile_site, f"{app.url}/account")
     assert app.requests[0].headers["sec-fetch-site"] == "cross-site"
@@ -46,10 +46,10 @@ def test_under_lax_a_link_of_another_site_leads_to_a_page_that_is_signed_in(
 
 
 def test_under_lax_nothing_else_that_another_site_loads_has_the_session(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """Images, styles, scripts, prefetches and beacons, though the browser would take third-party cookies."""
-    visitor, _ = new_victim()
+    visitor, _ = signed_in()
     url = f"{app.url}/account"
     hostile_site.page(
         "/",
@@ -65,9 +65,9 @@ def test_under_lax_nothing_else_that_another_site_loads_has_the_session(
 
 
 def test_under_strict_a_link_of_another_site_leads_to_the_sign_in_and_the_next_page_is_signed_in(
-    strict: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    strict: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
-    visitor, victim = new_victim(strict)
+    visitor, victim = signed_in(strict)
     strict.requests.clear()
     follow_a_link(visitor, hostile_site, f"{strict.url}/account/password")
     assert not any(has_session(request) for request in strict.requests if request.target.startswith(("/acc", "/login")))
@@ -78,10 +78,10 @@ def test_under_strict_a_link_of_another_site_leads_to_the_sign_in_and_the_next_p
 
 
 def test_under_strict_the_form_that_such_a_link_led_to_signs_in(
-    strict: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    strict: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """The page was made for somebody without a session, and the form is sent with one."""
-    visitor, victim = new_victim(strict)
+    visitor, victim = signed_in(strict)
     follow_a_link(visitor, hostile_site, f"{strict.url}/account/password")
     visitor.fill(identifier=victim.email, password=PASSWORD)
     visitor.press("Sign in")

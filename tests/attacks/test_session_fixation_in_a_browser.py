@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from ostiary.app import Ostiary
-from tests.attacks.conftest import NewVisitor
+from tests.attacks.conftest import NewVisitor, SignedIn
 from tests.attacks.hostile_site import APP, SIBLING, HostileSite
 from tests.support.browser import Visitor
 from tests.support.installation import LiveServer, Person, new_client, new_person
+
+Attacker = tuple[Visitor, Person]
 
 NAME = "__Host-ostiary_session"
 DOMAIN = "Domain=example.test; Path=/; Secure"
@@ -46,17 +48,6 @@ SET_BY_THE_NETWORK = [
 ]
 
 
-@pytest.fixture
-def attacker(app: LiveServer) -> Person:
-    person: Person = app.call(new_person(app.ostiary))
-    return person
-
-
-def id_of(person: Person) -> str:
-    """The secret of this person's session."""
-    return next(cookie.value or "" for cookie in person.client.cookies.jar if cookie.name.endswith("ostiary_session"))
-
-
 def whose(server: LiveServer, session_id: str, agent: str, name: str = NAME) -> str | None:
     """The account that a session id opens, asked by a program that says that it is the victim's browser."""
 
@@ -71,7 +62,7 @@ def whose(server: LiveServer, session_id: str, agent: str, name: str = NAME) -> 
 
 
 def assert_the_sign_in_is_her_own(
-    visitor: Visitor, server: LiveServer, planted: str, attacker: Person | None = None
+    visitor: Visitor, server: LiveServer, planted: str, attacker: Attacker | None = None
 ) -> None:
     """She is nobody before it, herself after it, by an id that was not planted, and which opens nothing of hers."""
     visitor.open("/account")
@@ -83,22 +74,22 @@ def assert_the_sign_in_is_her_own(
     assert victim.email in visitor.page.content()
     assert visitor.cookies()[NAME] != planted
     assert whose(server, visitor.cookies()[NAME], visitor.user_agent) == victim.id
-    assert whose(server, planted, visitor.user_agent) in (None, attacker and attacker.id)
+    assert whose(server, planted, visitor.user_agent) in (None, attacker and attacker[1].id)
 
 
 def test_a_sibling_plants_no_session_by_its_answers(
-    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: Person
+    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: Attacker
 ) -> None:
-    visitor, planted = new_visitor(), id_of(attacker)
+    visitor, planted = new_visitor(), attacker[0].cookies()[NAME]
     hostile_site.page("/", "<p>Hello", *(("Set-Cookie", value.format(planted)) for value in SET_BY_A_SIBLING))
     visitor.page.goto(hostile_site.https(SIBLING))
     assert_the_sign_in_is_her_own(visitor, app, planted, attacker)
 
 
 def test_a_sibling_plants_no_session_by_its_scripts(
-    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: Person
+    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: Attacker
 ) -> None:
-    visitor, planted = new_visitor(), id_of(attacker)
+    visitor, planted = new_visitor(), attacker[0].cookies()[NAME]
     hostile_site.page("/", "<p>Hello")
     visitor.page.goto(hostile_site.https(SIBLING))
     for value in SET_BY_A_SCRIPT:
@@ -107,20 +98,22 @@ def test_a_sibling_plants_no_session_by_its_scripts(
 
 
 def test_whoever_sits_on_the_network_plants_no_session_by_plain_http(
-    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: Person
+    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: Attacker
 ) -> None:
     """Before the victim's first visit: from then on the browser asks for nothing of this host by plain http."""
-    visitor, planted = new_visitor(), id_of(attacker)
+    visitor, planted = new_visitor(), attacker[0].cookies()[NAME]
     hostile_site.page("/", "<p>Hello", *(("Set-Cookie", value.format(planted)) for value in SET_BY_THE_NETWORK))
     visitor.page.goto(hostile_site.http(APP))
     assert_the_sign_in_is_her_own(visitor, app, planted, attacker)
 
 
-def test_whoever_had_the_browser_in_hand_planted_no_session(app: LiveServer, new_visitor: NewVisitor) -> None:
+def test_whoever_had_the_browser_in_hand_planted_no_session(
+    app: LiveServer, new_visitor: NewVisitor, signed_in: SignedIn
+) -> None:
     """The cookie is there as if we had set it, with an id that the attacker made up or has from a session of his."""
-    attacker = app.call(new_person(app.ostiary))
-    ended = id_of(attacker)
-    app.call(attacker.request("POST", "/api/auth/logout"))
+    own, person = signed_in()
+    ended = own.cookies()[NAME]
+    app.call(person.request("DELETE", "/api/sessions"))
     for planted in (secrets.token_urlsafe(32), ended):
         visitor = new_visitor()
         visitor.context.add_cookies(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-import pytest
 from playwright.sync_api import Response
 
-from tests.attacks.conftest import NewVictim, NewVisitor
+from tests.attacks.conftest import NewVisitor, SignedIn
 from tests.attacks.hostile_site import FOREIGN, HostileSite
 from tests.support.browser import Visitor
-from tests.support.installation import LiveServer, Person, new_person
+from tests.support.installation import LiveServer, Person
 
 NAME = "__Host-ostiary_session"
 PLACES = [
@@ -28,33 +27,26 @@ PLACES = [
 ]
 
 
-@pytest.fixture
-def attacker(app: LiveServer) -> Person:
-    person: Person = app.call(new_person(app.ostiary))
-    return person
-
-
 def test_a_link_with_a_session_id_signs_nobody_in_and_sets_no_cookie(
-    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: Person
+    app: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor, attacker: tuple[Visitor, Person]
 ) -> None:
     """The id is good: it opens the attacker's account, and would lead the victim there."""
-    visitor, planted = new_visitor(), attacker.client.cookies[NAME]
+    visitor, planted = new_visitor(), attacker[0].cookies()[NAME]
     for place in PLACES:
         hostile_site.page("/", f'<a href="{app.url}{place.format(name=NAME, id=planted)}">x</a>')
         visitor.page.goto(hostile_site.https(FOREIGN))
         with visitor.page.expect_navigation():
             visitor.page.click("a")
-        assert attacker.email not in visitor.page.content(), place
+        assert attacker[1].email not in visitor.page.content(), place
         assert planted not in str(visitor.cookies()), place
     visitor.open("/account")
     assert visitor.page.url == f"{app.url}/login?next=/account"
 
 
 def test_a_session_id_in_a_form_or_a_header_signs_nobody_in(
-    app: LiveServer, new_visitor: NewVisitor, attacker: Person
+    app: LiveServer, new_visitor: NewVisitor, attacker: tuple[Visitor, Person]
 ) -> None:
-    planted = attacker.client.cookies[NAME]
-    visitor = new_visitor(bypass_csp=True)
+    visitor, planted = new_visitor(bypass_csp=True), attacker[0].cookies()[NAME]
     visitor.open("/login")
     found = visitor.page.evaluate(
         """async ([name, id]) => {
@@ -74,15 +66,15 @@ def test_a_session_id_in_a_form_or_a_header_signs_nobody_in(
     )
     assert [status for status, _, _ in found] == [400, 200, 401, 401, 401]
     assert found[1][1] == f"{app.url}/login?next=/account"
-    assert attacker.email not in str(found)
+    assert attacker[1].email not in str(found)
     assert planted not in str(visitor.cookies())
 
 
 def test_no_address_and_no_referer_of_a_whole_visit_holds_the_session_id(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     app.requests.clear()
-    visitor, victim = new_victim()
+    visitor, victim = signed_in()
     session_id = visitor.cookies()[NAME]
     ways: list[str] = []
     visitor.page.on("response", lambda response: ways.extend(_addresses(response)))

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Error
 
-from tests.attacks.conftest import NewVictim, NewVisitor
+from tests.attacks.conftest import NewVisitor, SignedIn
 from tests.attacks.hostile_site import ADDRESS, APP, HostileSite
 from tests.support.browser import Visitor
 from tests.support.https import Authority
@@ -36,9 +36,9 @@ EVERYTHING_THAT_A_SCRIPT_SEES = """async ([login, credentials]) => {
 }"""
 
 
-def test_a_script_on_our_own_page_finds_no_session_id_anywhere(app: LiveServer, new_victim: NewVictim) -> None:
+def test_a_script_on_our_own_page_finds_no_session_id_anywhere(app: LiveServer, signed_in: SignedIn) -> None:
     """Cookies, the cookie store, headers and bodies of answers (a sign-in's, too), storage, the page itself."""
-    visitor, victim = new_victim(bypass_csp=True)
+    visitor, victim = signed_in(bypass_csp=True)
     before = visitor.cookies()[NAME]
     visitor.page.evaluate("document.cookie = 'readable=1; Path=/; Secure'")
     credentials = {"identifier": victim.email, "password": PASSWORD, "delivery": "token_cookie"}
@@ -54,8 +54,8 @@ def test_a_script_on_our_own_page_finds_no_session_id_anywhere(app: LiveServer, 
         assert f"ostiary_{name}" not in found["cookies"] + str(found["store"])
 
 
-def test_a_script_neither_overwrites_nor_removes_the_session_cookie(app: LiveServer, new_victim: NewVictim) -> None:
-    visitor, victim = new_victim()
+def test_a_script_neither_overwrites_nor_removes_the_session_cookie(app: LiveServer, signed_in: SignedIn) -> None:
+    visitor, victim = signed_in()
     before = visitor.cookies()[NAME]
     for text in (f"{NAME}=x; Path=/; Secure", f"{NAME}=; Path=/; Secure; Max-Age=0"):
         visitor.page.evaluate("text => { document.cookie = text }", text)
@@ -72,10 +72,10 @@ def without_a_name(authority: Authority, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_the_session_cookie_is_not_sent_by_plain_http(
-    without_a_name: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    without_a_name: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """Whoever sits on the network has the browser ask for ``http://``. Of an address, nothing but ``Secure`` guards."""
-    visitor, _ = new_victim(without_a_name)
+    visitor, _ = signed_in(without_a_name)
     hostile_site.page("/", "<p>Hello", ("Set-Cookie", "careless=1; Path=/"))
     visitor.page.goto(hostile_site.https(ADDRESS))
     assert any(cookie.startswith(f"{NAME}=") for cookie in hostile_site.received[-1].cookies), "a port is no boundary"
@@ -84,10 +84,10 @@ def test_the_session_cookie_is_not_sent_by_plain_http(
 
 
 def test_after_one_visit_the_browser_asks_for_nothing_by_plain_http(
-    app: LiveServer, hostile_site: HostileSite, new_victim: NewVictim
+    app: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """Nor for hosts below ours (RFC 6797): whoever sits on the network could answer what is asked for in clear."""
-    visitor, _ = new_victim()
+    visitor, _ = signed_in()
     for host in (APP, f"www.{APP}"):
         with pytest.raises(Error, match="ERR_SSL_PROTOCOL_ERROR"):
             visitor.context.new_page().goto(hostile_site.http(host))
@@ -112,10 +112,10 @@ def sign_out(visitor: Visitor, by: str) -> None:
 
 @pytest.mark.parametrize("by", ["the page", "the API"])
 def test_a_cookie_that_was_copied_opens_nothing_after_the_sign_out(
-    app: LiveServer, new_victim: NewVictim, new_visitor: NewVisitor, by: str
+    app: LiveServer, signed_in: SignedIn, new_visitor: NewVisitor, by: str
 ) -> None:
     """Replayed by another browser of the same kind, and by a program; what was open in it is over, too."""
-    visitor, victim = new_victim(bypass_csp=True)
+    visitor, victim = signed_in(bypass_csp=True)
     copied: Any = visitor.context.cookies()
     thief = new_visitor()
     thief.context.add_cookies(copied)
@@ -149,9 +149,9 @@ async def _replayed(app: LiveServer, headers: dict[str, str]) -> set[int]:
     return {answer.status_code for answer in answers}
 
 
-def test_the_bfcache_shows_nothing_after_the_sign_out(app: LiveServer, new_victim: NewVictim) -> None:
+def test_the_back_button_shows_nothing_after_the_sign_out(app: LiveServer, signed_in: SignedIn) -> None:
     """The next person at this machine presses "back"."""
-    visitor, victim = new_victim()
+    visitor, victim = signed_in()
     visitor.open("/account/password")
     visitor.open("/account")
     sign_out(visitor, "the page")
