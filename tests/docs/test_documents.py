@@ -31,7 +31,13 @@ DOCUMENTS = sorted(
     for pattern in ("*.md", "docs/**/*.md", "bench/*.md", "examples/**/*.md")
     for path in ROOT.glob(pattern)
 )
-SESSIONS = ["README.md", "docs/guides/cli.md", "docs/guides/http-api.md", "docs/guides/tokens.md"]
+SESSIONS = [
+    "README.md",
+    "docs/guides/cli.md",
+    "docs/guides/http-api.md",
+    "docs/guides/sessions.md",
+    "docs/guides/tokens.md",
+]
 """Documents whose ``sh`` blocks are one session on a new ``ostiary dev``; the ``json`` and ``text`` blocks that follow
 are what it answers, ``…`` standing for anything."""
 
