@@ -1,4 +1,4 @@
-"""What was acknowledged is there: 300 registrations, the server killed by SIGKILL in the middle of them."""
+"""What was acknowledged is so: registrations and sign-outs, the server killed by SIGKILL in the middle of them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,29 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.installation import PASSWORD
+from ostiary.app import Ostiary
+from tests.support.installation import KEY, PASSWORD, new_person, settings_for_test
+from tests.support.sessions import secret_set
 
 CLIENTS = 8
 REGISTRATIONS = 300
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 @contextlib.asynccontextmanager
-async def server(folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """``ostiary dev``, as somebody starts it, until it answers."""
-    command = [sys.executable, "-m", "ostiary", "dev", "--port", str(port), "--data", str(folder)]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("OSTIARY_")}
+async def server(
+    folder: Path, port: int, *arguments: str, **variables: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """``ostiary``, as somebody starts it, until it answers."""
+    command = [sys.executable, "-m", "ostiary", *arguments, "--port", str(port)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OSTIARY_")} | variables
     process = await asyncio.create_subprocess_exec(
-        *command, env=environ, cwd=folder.parent, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        *command, env=environ, cwd=folder, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         async with asyncio.timeout(30), httpx.AsyncClient() as client:
@@ -87,10 +97,9 @@ class Registrations:
 
 async def test_every_acknowledged_registration_outlives_a_kill(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port, dev = free_port(), ("dev", "--data", str(folder))
     work = Registrations(port)
-    async with server(folder, port) as process:
+    async with server(tmp_path, port, *dev) as process:
         running = asyncio.create_task(work.run())
         await asyncio.wait([running, asyncio.create_task(work.half.wait())], return_when=asyncio.FIRST_COMPLETED)
         work.killed = True
@@ -99,7 +108,7 @@ async def test_every_acknowledged_registration_outlives_a_kill(tmp_path: Path) -
         await running
     assert REGISTRATIONS // 2 <= len(work.acknowledged) < REGISTRATIONS
     assert work.verified
-    async with server(folder, port):
+    async with server(tmp_path, port, *dev):
         await _assert_all_can_sign_in(work)
     connection = sqlite3.connect(folder / "ostiary.db")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -123,3 +132,62 @@ async def _assert_all_can_sign_in(work: Registrations) -> None:
                 assert answer.json()["status"] == expected, email
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
+
+
+COOKIE = "__Host-ostiary_session"
+SIGN_OUTS = 10
+PRODUCTION = {
+    "OSTIARY_ISSUER": "https://login.example.com",
+    "OSTIARY_MASTER_KEY": KEY,
+    "OSTIARY_MAIL_SENDER": "smtp",
+    "OSTIARY_MAIL_HOST": "smtp.example.com",
+    "OSTIARY_MAIL_FROM_ADDRESS": "no-reply@example.com",
+}
+
+
+class SignedIn:
+    """A browser that is signed in; the cookies of https, over the plain connection behind a proxy."""
+
+    def __init__(self, client: httpx.AsyncClient, answer: httpx.Response) -> None:
+        self._client = client
+        self._headers = {
+            "Cookie": f"{COOKIE}={secret_set(answer, COOKIE)}",
+            "X-CSRF-Token": answer.json()["csrf_token"],
+        }
+
+    async def sign_out(self) -> bool:
+        """Whether the answer arrived."""
+        try:
+            answer = await self._client.post("/api/auth/logout", headers=self._headers)
+        except httpx.TransportError:
+            return False
+        assert answer.status_code == 204, answer.text
+        return True
+
+    async def status(self) -> int:
+        return (await self._client.get("/api/auth/me", headers=self._headers)).status_code
+
+
+async def test_whoever_was_signed_out_before_a_kill_is_so_after_it(
+    tmp_path: Path, session_store: dict[str, object]
+) -> None:
+    async with await Ostiary.open(settings_for_test(**session_store), migrate_first=True) as prepared:  # type: ignore[arg-type]
+        person = await new_person(prepared)
+    variables = {f"OSTIARY_{name.upper().replace('__', '_')}": str(value) for name, value in session_store.items()}
+    port, variables = free_port(), PRODUCTION | variables
+    body = {"identifier": person.email, "password": PASSWORD}
+    async with httpx.AsyncClient(base_url=f"http://localhost:{port}", timeout=30) as client:
+        async with server(tmp_path, port, "serve", **variables) as process:
+            stays, *leave = [
+                SignedIn(client, await client.post("/api/auth/login", json=body)) for _ in range(SIGN_OUTS + 1)
+            ]
+            leaving = [asyncio.create_task(each.sign_out()) for each in leave]
+            await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+            answered = await asyncio.gather(*leaving)
+        assert any(answered)
+        async with server(tmp_path, port, "serve", **variables):
+            for each, was_answered in zip(leave, answered, strict=True):
+                assert await each.status() in ((401,) if was_answered else (200, 401))
+            assert await stays.status() == 200

@@ -25,15 +25,15 @@ def secret_of(client: httpx.AsyncClient) -> str:
     return client.cookies[COOKIE]
 
 
-def cookies_set(answer: httpx.Response) -> list[str]:
+def cookies_set(answer: httpx.Response, name: str = COOKIE) -> list[str]:
     """The ``Set-Cookie`` values of an answer that give or take a session."""
-    return [value for value in answer.headers.get_list("set-cookie") if value.startswith(COOKIE + "=")]
+    return [value for value in answer.headers.get_list("set-cookie") if value.startswith(name + "=")]
 
 
-def secret_set(answer: httpx.Response) -> str | None:
+def secret_set(answer: httpx.Response, name: str = COOKIE) -> str | None:
     """The secret that an answer gives the browser; None where it gives none."""
-    for value in cookies_set(answer):
-        return SimpleCookie(value)[COOKIE].value or None
+    for value in cookies_set(answer, name):
+        return SimpleCookie(value)[name].value or None
     return None
 
 
