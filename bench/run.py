@@ -11,6 +11,7 @@ QUESTIONS = (
     "token_verification",
     "role_decision",
     "registrations",
+    "session_read",
     "session_memory",
     "footprint",
 )
