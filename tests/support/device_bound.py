@@ -18,10 +18,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from starlette.types import ASGIApp
 
 from ostiary.app import Ostiary
 from ostiary.base.clock import Clock
-from tests.support.installation import PASSWORD, new_client, new_person, settings_for_test
+from tests.support.installation import PASSWORD, new_person, settings_for_test
 from tests.support.time import ManualClock
 
 ISSUER = "https://id.example.org"
@@ -105,6 +106,7 @@ class DeviceBoundBrowser:
         keeps: whether it knows of bound sessions at all; Firefox does not.
         bound: the sessions, by identifier.
         sent: method and path of each request that it has made.
+        app: the application that answers, where Ostiary is embedded in one.
     """
 
     ostiary: Ostiary
@@ -114,6 +116,7 @@ class DeviceBoundBrowser:
     cookies: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     bound: dict[str, Bound] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    app: ASGIApp | None = None
 
     async def request(
         self, method: str, path: str, *, json: Any = None, headers: dict[str, str] | None = None, linked: bool = False
@@ -175,7 +178,8 @@ class DeviceBoundBrowser:
         if with_cookies and self.jar:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.jar.items())
         url = httpx.URL(self.ostiary.use.settings.issuer).join(path)
-        async with new_client(self.ostiary) as client:
+        transport = httpx.ASGITransport(self.app or self.ostiary, client=("203.0.113.7", 40000))
+        async with httpx.AsyncClient(transport=transport) as client:
             answer = await client.request(method, url, json=json, headers=sent)
         for line in answer.headers.get_list("set-cookie"):
             self._keep(line)
@@ -193,7 +197,7 @@ class DeviceBoundBrowser:
 
     def stolen(self) -> DeviceBoundBrowser:
         """Somebody else's browser, with every cookie of this one and none of its keys."""
-        return DeviceBoundBrowser(self.ostiary, self.clock, cookies=dict(self.cookies))
+        return DeviceBoundBrowser(self.ostiary, self.clock, cookies=dict(self.cookies), app=self.app)
 
     async def _register(self, algorithms: str, path: str, challenge: str) -> None:
         assert self.algorithm in algorithms.split()

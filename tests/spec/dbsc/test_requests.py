@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
 from ostiary.app import Ostiary
-from tests.support.device_bound import DeviceBoundBrowser
+from ostiary.database import Database, migrate
+from ostiary.integrations.starlette import Auth
+from tests.support.device_bound import ISSUER, DeviceBoundBrowser
+from tests.support.embedding import running
+from tests.support.installation import new_person, settings_for_test
 from tests.support.time import ManualClock
 
 MINUTE = 60_000
@@ -61,6 +70,36 @@ async def test_a_bound_cookie_counts_for_some_seconds_more_than_the_browser_keep
     browser.cookies = {name: (value, None) for name, value in stale.items()}
     clock.advance(30_000)
     assert await browser.who() == email
+
+
+async def test_routes_of_an_application_that_embeds_ostiary_need_the_proof_too(
+    sqlite_url: str, clock: ManualClock
+) -> None:
+    mail = {"mail__sender": "smtp", "mail__host": "127.0.0.1", "mail__from_address": "no-reply@example.org"}
+    auth = Auth(settings_for_test(sqlite_url, ISSUER + "/auth", dev=False, **mail), clock=clock)
+
+    async def cart(request: Request) -> PlainTextResponse:
+        return PlainTextResponse((await auth.signed_in(request)).account_id)
+
+    app = Starlette(routes=[Route("/cart", cart)])
+    auth.mount(app)
+    await _migrate(sqlite_url)
+    async with running(auth, app):
+        person = await new_person(auth.ostiary)
+        browser = DeviceBoundBrowser(auth.ostiary, clock, app=app)
+        await browser.sign_in(person.email)
+        clock.advance(11 * MINUTE)
+        assert (await browser.request("GET", "/cart")).text == person.id
+        thief = browser.stolen()
+        del thief.cookies["__Host-ostiary_bound"]
+        answer = await thief.request("GET", "/cart")
+        assert (answer.status_code, answer.json()["code"]) == (401, "device_proof_required")
+
+
+async def _migrate(url: str) -> None:
+    database = await Database.open(url)
+    await migrate(database)
+    await database.close()
 
 
 async def test_files_are_fetched_without_a_refresh(browser: DeviceBoundBrowser, clock: ManualClock) -> None:
