@@ -97,16 +97,6 @@ async def test_a_thief_cannot_bind_a_session_that_is_not_bound_without_its_chall
     assert _refused(await _answer(owner.stolen(), REGISTER, SoftwareKey().proof(guessed, first=True)))
 
 
-async def test_of_many_registrations_at_once_one_binds(secure: Ostiary, clock: ManualClock, email: str) -> None:
-    import asyncio
-
-    owner = DeviceBoundBrowser(secure, clock, keeps=False)
-    challenge = await _offered(owner, email)
-    proofs = [SoftwareKey().proof(challenge, first=True) for _ in range(20)]
-    answers = await asyncio.gather(*(_answer(owner.stolen(), REGISTER, proof) for proof in proofs))
-    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
-
-
 def _hs256_with_the_public_key(challenge: str, key: SoftwareKey) -> str:
     public = key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     header = {"alg": "HS256", "typ": "dbsc+jwt", "jwk": key.jwk}
