@@ -40,6 +40,7 @@ def filled(route: Route) -> str:
 async def test_every_unsafe_route_refuses_a_page_of_another_site(sqlite: Ostiary) -> None:
     """Signed in as an administrator, with a good form token: the origin alone is enough to refuse."""
     victim = await new_administrator(sqlite)
+    await victim.request("GET", "/api/auth/me")  # gives the session the new secret that the role has made due
     before = await contents(sqlite)
     for route in unsafe_routes(sqlite):
         for page in FOREIGN_PAGES:
@@ -64,7 +65,8 @@ async def test_every_unsafe_route_refuses_a_cookie_without_a_form_token(sqlite: 
         "the session's secret": victim.client.cookies["ostiary_session"],
     }
     for route in unsafe_routes(sqlite):
-        if route.path == "/api/auth/refresh":  # looks at another cookie, see below
+        # The one looks at another cookie, see below; the others at none, but at a signature.
+        if route.path == "/api/auth/refresh" or route.path.startswith("/api/session/bound/"):
             continue
         for case, token in tokens.items():
             answer = await _sent(victim.client, route, token)

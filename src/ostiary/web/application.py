@@ -250,7 +250,7 @@ class WebApplication:
         if twice is not None:
             raise InvalidRequest(f"The header {twice} was sent twice.")
         if "cookie" in headers:
-            exchange.cookies = self.jar.read(headers["cookie"])
+            exchange.cookies = self.jar.read(headers["cookie"], exchange.path)
 
     def _for_this_machine(self, host: str) -> bool:
         """Whether a ``Host`` is one that only this machine's browsers resolve to it.

@@ -59,8 +59,12 @@ class Cookies:
         self.notice = _cookie(settings, "notice", path, same_site)
         self._ours = frozenset(cookie.name for cookie in vars(self).values())
 
-    def read(self, header: str) -> dict[str, str]:
+    def read(self, header: str, path: str) -> dict[str, str]:
         """Our cookies in a ``Cookie`` header, whatever else is in it.
+
+        Args:
+            path: what is asked for. The refresh cookie is ours only where it belongs; elsewhere another host of the
+                domain has set it.
 
         Raises:
             AmbiguousCredentials: one of them is there twice. Which one the browser meant cannot be told, and one of
@@ -71,7 +75,7 @@ class Cookies:
             # No other white space: a browser that keeps a cookie whose name begins with some does not see our prefix
             # in it. And what has no "=" is a cookie without a name, however its value reads (RFC 6265bis section 5.6).
             name, equals, value = pair.strip(" \t").partition("=")
-            if equals and name in self._ours:
+            if equals and name in self._ours and (name != self.refresh.name or path.endswith(REFRESH_PATH)):
                 if name in found:
                     raise AmbiguousCredentials(f"The cookie {name} was sent twice.")
                 found[name] = value

@@ -168,11 +168,13 @@ async def test_a_cookie_without_a_name_is_not_ours_however_its_value_reads(ostia
 
 
 async def test_each_cookie_of_ours_is_refused_when_it_comes_twice(ostiary: Ostiary) -> None:
-    for name in names_of(ostiary).values():
+    for purpose, name in names_of(ostiary).items():
         for pair in (name + b"=a; " + name + b"=b", name + b"=a;" + name + b"=a", name + b"=; x=y; " + name + b"="):
             for method, path in REQUESTS:
                 answer = await sent(ostiary, pair, method, path)
-                assert (answer.status_code, answer.json()["code"]) == (400, "ambiguous_credentials"), (pair, path)
+                refused = (answer.status_code, answer.json().get("code")) == (400, "ambiguous_credentials")
+                # The refresh cookie goes to one path; what comes by this name elsewhere was set by another host.
+                assert refused == (purpose != "refresh" or path == "/api/auth/refresh"), (pair, path)
 
 
 async def test_cookies_of_others_may_come_as_often_as_they_like(ostiary: Ostiary, person: Person) -> None:
