@@ -172,7 +172,7 @@ async def test_each_cookie_of_ours_is_refused_when_it_comes_twice(ostiary: Ostia
         for pair in (name + b"=a; " + name + b"=b", name + b"=a;" + name + b"=a", name + b"=; x=y; " + name + b"="):
             for method, path in REQUESTS:
                 answer = await sent(ostiary, pair, method, path)
-                refused = (answer.status_code, answer.json().get("code")) == (400, "ambiguous_credentials")
+                refused = answer.status_code == 400 and "ambiguous_credentials" in answer.text
                 # The refresh cookie goes to one path; what comes by this name elsewhere was set by another host.
                 assert refused == (purpose != "refresh" or path == "/api/auth/refresh"), (pair, path)
 
