@@ -17,10 +17,13 @@ _COLUMNS = ", ".join(_NAMES)
 _VALUES = ", ".join(":" + name for name in _NAMES)
 _INSERT = f"INSERT INTO sessions ({_COLUMNS}, idle_expires_at) VALUES ({_VALUES}, :idle_expires_at)"
 _EXPIRED = "sessions WHERE idle_expires_at <= :now"
+_OF_SESSION = ", ".join("s." + name for name in _NAMES)
 _IN_TURN = "ORDER BY idle_expires_at, id_hash LIMIT :limit"
 
 STANDS = "a.status = 'active' AND (a.session_epoch = {epoch} OR a.kept_session = {id})"
 """Whether a session is still good as far as its account ``a`` goes: the one text of that rule."""
+_STANDS = STANDS.format(epoch="s.epoch", id="s.id")
+_ALL_BUT_ONE = "account_id = :account_id AND id <> :keep"
 
 
 class _Id(msgspec.Struct, frozen=True):
@@ -39,11 +42,11 @@ class SqlSessions(SessionStore):
         """``account_columns``: what to read along of ``accounts``, since every request needs both."""
         self._db = db
         self._memo: Memo[bytes, tuple[Value, ...]] = Memo(db)
+        columns = ", ".join("a." + name for name in account_columns)
         self._select = (
-            f"SELECT {', '.join(f's.{name}' for name in _NAMES)}, a.privilege_epoch,"
-            f" {', '.join(f'a.{name}' for name in account_columns)}"
+            f"SELECT {_OF_SESSION}, a.privilege_epoch, {columns}"
             " FROM sessions s LEFT JOIN accounts a ON a.id = s.account_id"
-            f" WHERE s.id_hash = :id_hash AND (s.account_id IS NULL OR {STANDS.format(epoch='s.epoch', id='s.id')})"
+            f" WHERE s.id_hash = :id_hash AND (s.account_id IS NULL OR {_STANDS})"
         )
 
     async def find(self, id_hash: bytes, now: int) -> Found | None:
@@ -124,32 +127,31 @@ class SqlSessions(SessionStore):
     async def of_account(self, account_id: str, now: int) -> list[Session]:
         return await self._db.fetch_all(
             Session,
-            f"SELECT {', '.join(f's.{name}' for name in _NAMES)} FROM sessions s JOIN accounts a ON a.id = s.account_id"
+            f"SELECT {_OF_SESSION} FROM sessions s JOIN accounts a ON a.id = s.account_id"
             " WHERE s.account_id = :account_id AND s.superseded = 0 AND s.idle_expires_at > :now"
-            f" AND {STANDS.format(epoch='s.epoch', id='s.id')} ORDER BY s.created_at DESC, s.id DESC LIMIT 200",
+            f" AND {_STANDS} ORDER BY s.created_at DESC, s.id DESC LIMIT 200",
             account_id=account_id,
             now=now,
         )
 
     async def end(self, tx: Transaction, session_id: str, account_id: str | None, until: int) -> bool:
-        whose = "account_id IS NULL" if account_id is None else "account_id = :account_id"
+        where = "account_id IS NULL" if account_id is None else "account_id = :account_id"
         params = {"id": session_id} | ({} if account_id is None else {"account_id": account_id})
         ended = False
         # Again, until there is none: where this has waited for a change of the secret, it has not seen the new one.
-        while await tx.execute(f"DELETE FROM sessions WHERE id = :id AND {whose}", **params):
+        while await tx.execute(f"DELETE FROM sessions WHERE id = :id AND {where}", **params):
             ended = True
         if ended:
             await tx.execute("DELETE FROM session_data WHERE session_id = :id", id=session_id)
         return ended
 
     async def end_all(self, tx: Transaction, account_id: str, keep: str | None) -> None:
-        theirs = "account_id = :account_id AND id <> :keep"
         await tx.execute(
-            f"DELETE FROM session_data WHERE session_id IN (SELECT id FROM sessions WHERE {theirs})",
+            f"DELETE FROM session_data WHERE session_id IN (SELECT id FROM sessions WHERE {_ALL_BUT_ONE})",
             account_id=account_id,
             keep=keep or "",
         )
-        await tx.execute(f"DELETE FROM sessions WHERE {theirs}", account_id=account_id, keep=keep or "")
+        await tx.execute(f"DELETE FROM sessions WHERE {_ALL_BUT_ONE}", account_id=account_id, keep=keep or "")
 
     async def read_data(self, session_id: str) -> SessionData:
         row = await self._db.fetch_one(
