@@ -17,6 +17,7 @@ from ostiary.database.redis_url import RedisUrl, parse_redis_url
 from ostiary.errors import ConfigurationError, Unavailable
 
 try:
+    from hiredis import pack_command
     from redis import exceptions
     from redis.asyncio import Redis as Server
     from redis.asyncio import RedisCluster, Sentinel
@@ -119,29 +120,24 @@ class Redis:
 
     async def execute(self, *command: Argument) -> Any:
         """Have one command carried out and return its answer as Redis gives it (RESP 2)."""
-        return await self._ask(self._client, command)
+        return await self._ask(command)
 
     async def pipeline(self, commands: Sequence[Command]) -> list[Any]:
         """Have several carried out in one round trip and return their answers. Others' may come in between."""
-        pipe = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
+        if not commands:
+            return []
         try:
             async with asyncio.timeout(_PATIENCE), self._room:
-                answers: list[Any] = await pipe.execute(raise_on_error=False)
-            for answer in answers:
-                if isinstance(answer, Exception):
-                    raise answer
+                return await self._converse(commands)
         except _DRIVER as error:
             self._raise(error)
-        return answers
 
     async def script(self, script: Script, keys: Sequence[bytes], args: Sequence[Argument]) -> Any:
         """Run a script, which is atomic. On a cluster all ``keys`` must be of one slot."""
         try:
-            return await self.execute("EVALSHA", script.sha1, len(keys), *keys, *args)
+            return await self._ask(("EVALSHA", script.sha1, len(keys), *keys, *args))
         except exceptions.NoScriptError:  # so it was not run: Redis is new, or has forgotten its scripts
-            return await self.execute("EVAL", script.text, len(keys), *keys, *args)
+            return await self._ask(("EVAL", script.text, len(keys), *keys, *args))
 
     async def scan(self, beginning: bytes) -> AsyncIterator[list[bytes]]:
         """The keys that begin so, in lists. What comes or goes meanwhile may be missed, a key may come twice."""
@@ -149,7 +145,7 @@ class Redis:
         for node in self._nodes():
             cursor = b""
             while cursor != b"0":
-                cursor, keys = await self._ask(node, ("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000))
+                cursor, keys = await self._ask(("SCAN", cursor or b"0", "MATCH", pattern, "COUNT", 1000), node)
                 if keys:
                     yield keys
 
@@ -159,16 +155,40 @@ class Redis:
         if self._sentinels is not None:
             await self._sentinels.aclose()
 
-    async def _ask(self, where: Any, command: Command) -> Any:
+    async def _ask(self, command: Command, node: Any = None) -> Any:
         try:
             async with asyncio.timeout(_PATIENCE), self._room:
-                return await where.execute_command(*command)
+                return await self._carry_out(command, node)
         except _DRIVER as error:
             self._raise(error)
 
+    async def _carry_out(self, command: Command, node: Any) -> Any:
+        [answer] = await self._converse([command])
+        return answer
+
+    async def _converse(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands over one connection and read an answer to each; then raise the first that is an error.
+
+        The client's own way costs twice as much: it packs in Python, and counts for whom might want to know.
+        """
+        pool = self._client.connection_pool
+        connection = pool.get_available_connection()
+        try:
+            if not connection.is_connected or await connection.can_read():  # which means that it was closed
+                await pool.ensure_connection(connection)
+            packed = b"".join(pack_command(command) for command in commands)  # type: ignore[arg-type]  # its stub is wrong
+            await connection.send_packed_command(packed)
+            answers = [await _answer(connection) for _ in commands]
+        finally:
+            await pool.release(connection)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
     def _nodes(self) -> list[Any]:
-        """What has keys of its own."""
-        return [self._client]
+        """What has keys of its own; None for all there is."""
+        return [None]
 
     def _raise(self, error: Exception) -> NoReturn:
         """Raise what the rest of the house knows it by; a mistake in a command or a script stays what it is."""
@@ -183,18 +203,24 @@ class Redis:
     async def _check(self) -> None:
         try:
             async with asyncio.timeout(2 * _PATIENCE):
-                for info in await self._infos():
-                    _check_server(info.decode(), self._mode)
+                await self._find_servers()
+                for node in self._nodes():
+                    _check_server((await self._carry_out(("INFO",), node)).decode(), self._mode)
         except _DRIVER as error:
             if _is_wrong_settings(error):
                 raise ConfigurationError([f"Redis can not be used: {error}"]) from error
             self._raise(error)
 
-    async def _infos(self) -> list[bytes]:
-        """What each server says of itself."""
+    async def _find_servers(self) -> None:
         if self._sentinels is not None:
             await _ask_for_master(self._sentinels, self._client.connection_pool.service_name)
-        return [await self._client.execute_command("INFO")]
+
+
+async def _answer(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except exceptions.ResponseError as error:
+        return error
 
 
 class _RedisCluster(Redis):
@@ -208,13 +234,15 @@ class _RedisCluster(Redis):
                 raise answer
         return answers
 
+    async def _carry_out(self, command: Command, node: Any) -> Any:
+        return await (node or self._client).execute_command(*command)
+
     def _nodes(self) -> list[Any]:
         nodes: list[Any] = self._client.get_primaries()
         return nodes
 
-    async def _infos(self) -> list[bytes]:
+    async def _find_servers(self) -> None:
         await self._client.initialize()
-        return [await node.execute_command("INFO") for node in self._nodes()]
 
 
 def _connected(url: RedisUrl, prefix: str) -> Redis:
@@ -236,9 +264,9 @@ def _connected(url: RedisUrl, prefix: str) -> Redis:
         return _RedisCluster(_cluster(url, own), prefix)
     if url.kind == "server":
         host, port = url.hosts[0]
-        return Redis(_raw(Server(host=host, port=port, db=url.db, retry=_once(), **own)), prefix)
+        return Redis(Server(host=host, port=port, db=url.db, retry=_once(), **own), prefix)
     sentinels = _sentinels(url, common)
-    return Redis(_raw(sentinels.master_for(url.master, db=url.db, retry=_once(), **own)), prefix, sentinels)
+    return Redis(sentinels.master_for(url.master, db=url.db, retry=_once(), **own), prefix, sentinels)
 
 
 def _sentinels(url: RedisUrl, common: dict[str, Any]) -> Sentinel:
@@ -254,6 +282,7 @@ def _cluster(url: RedisUrl, own: dict[str, Any]) -> RedisCluster:
         retry=_once(),
         **own | {"socket_timeout": _CONNECT},
     )
+    # Answers are not made into Python's types, which differ from one release of redis-py to another.
     for name in [name for name in client.response_callbacks if not name.startswith(("CLUSTER", "COMMAND"))]:
         del client.response_callbacks[name]
     return client
@@ -261,12 +290,6 @@ def _cluster(url: RedisUrl, own: dict[str, Any]) -> RedisCluster:
 
 def _once() -> Retry:
     return Retry(NoBackoff(), 0)
-
-
-def _raw(client: Server) -> Server:
-    """Answers are not made into Python's types, which differ from one release of redis-py to another."""
-    client.response_callbacks.clear()
-    return client
 
 
 async def _ask_for_master(sentinels: Sentinel, master: str) -> None:
