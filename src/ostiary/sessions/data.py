@@ -75,14 +75,20 @@ class SessionDataStore:
         if _own_session(caller) is None:
             return await self._first(caller, patch, if_version)
         for _ in range(100):
-            found = await self._sessions.find_by_hash(caller.session_key, caller.at)
-            if found is None:
-                raise Unauthenticated
-            before = await self._sessions.read_data(found.session.id)
+            session = await self._open(caller)
+            before = await self._sessions.read_data(session.id)
             after = _merged(before, patch, if_version)
-            if await self._sessions.replace_data(found.session, after):
+            if await self._sessions.replace_data(session, after):
+                # Where it has ended meanwhile, what was written may be too late to go on in the session after it.
+                await self._open(caller)
                 return ChangedData(after)
         raise Unavailable(retry_after=1)
+
+    async def _open(self, caller: Caller) -> Session:
+        found = await self._sessions.find_by_hash(caller.session_key, caller.at)
+        if found is None:
+            raise Unauthenticated
+        return found.session
 
     async def _first(self, caller: Caller, patch: dict[str, Any], if_version: int | None) -> ChangedData:
         caller.require_proved()  # another session in the place of that one would sign the person out
