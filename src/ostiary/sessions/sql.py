@@ -227,8 +227,9 @@ class SqlSessions(SessionStore):
         async with self._db.transaction() as tx:
             for one in stored:
                 ended = await tx.fetch_value(
-                    "SELECT 1 FROM ended_sessions WHERE id = :id AND account_id = :account_id",
+                    "SELECT 1 FROM ended_sessions WHERE id IN (:id, :secret) AND account_id = :account_id",
                     id=one.session.id,
+                    secret="" if one.session.superseded else one.session.id_hash.hex(),
                     account_id=one.session.account_id or "",
                 )
                 gone = one.session.account_id is not None and None is await tx.fetch_value(
