@@ -4,7 +4,8 @@ Three kinds of keys, behind the prefix:
 
 - ``s:`` and the SHA-256 of the secret: a session (:mod:`ostiary.sessions.packed`);
 - ``a:`` and the 16 bytes of an account's id: the secrets' SHA-256 of its sessions, sorted by the minute they expire;
-- ``d:`` and the 16 bytes of a session's id: 4 bytes of version, and the data as JSON.
+- ``d:`` and the 16 bytes of a session's id: 4 bytes of version, and the data as JSON; the highest version of all, and
+  nothing else, for a while after the session has ended.
 
 Each is on a node of its own in a cluster, so nothing is done to two of them at once. Whether a session has ended, or
 has another secret by now, is asked of the database each time: what Redis forgets signs somebody out, but nothing that
@@ -72,10 +73,15 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KE
 return 1
 """)
 
+# Where data has been carried away or its session has ended, this lies for a while: a change that was under way then is
+# not held where nobody would find it again.
+_CLOSED = b"\xff\xff\xff\xff"
+
 # Write data where it has this version, 0 for none; without data, delete it. KEYS: data. ARGV: the version that is
 # there, the data with its new version or nothing, its time to live.
 _REPLACE_DATA = Script("""
 local before = redis.call('GETRANGE', KEYS[1], 0, 3)
+if before == string.rep('\\255', 4) then return (ARGV[2] == '' or ARGV[2] == before) and 1 or 0 end
 local version = before == '' and 0 or struct.unpack('>I4', before)
 if version ~= tonumber(ARGV[1]) then return 0 end
 if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
@@ -249,7 +255,7 @@ class RedisSessions(SessionStore):
         if account_id is not None:
             tx.after_commit(lambda: self._clean(account_id))
         else:  # of nobody's sessions there is no list: they go by themselves
-            tx.after_commit(lambda: self._delete([self._data_key(session_id)]))
+            tx.after_commit(lambda: self._close([session_id]))
         return await self._note_end(tx, session_id, account_id, until)
 
     async def _note_end(self, tx: Transaction, ended: str, account_id: str | None, until: int) -> bool:
@@ -272,13 +278,18 @@ class RedisSessions(SessionStore):
             kept = await self._kept(account_id)
             over = [session for session in kept.values() if await self._standing(session) is None]
             await self._unlist(*over)
-            await self._delete(
-                [key for one in over for key in (self._session_key(one.id_hash), self._data_key(one.id))]
-            )
+            await self._delete(self._session_key(session.id_hash) for session in over)
+            await self._close(session.id for session in over)
 
     async def _delete(self, keys: Iterable[bytes]) -> None:
         with _may_fail():
             await self._redis.pipeline([("DEL", key) for key in keys])
+
+    async def _close(self, session_ids: Iterable[str]) -> None:
+        with _may_fail():
+            await self._redis.pipeline(
+                [("SET", self._data_key(session_id), _CLOSED, "XX", "PX", GRACE) for session_id in session_ids]
+            )
 
     async def read_data(self, session_id: str) -> SessionData:
         return _data(await self._redis.execute("GET", self._data_key(session_id)))
@@ -295,9 +306,11 @@ class RedisSessions(SessionStore):
         tx.after_commit(lambda: self._carry_data(session_id, after))
 
     async def _carry_data(self, session_id: str, after: Session) -> None:
-        if (data := await self.read_data(session_id)).version:
+        closed = False
+        while not closed:  # once more, with what was changed meanwhile
+            data = await self.read_data(session_id)
             await self._put_data(after, data)
-            await self._redis.execute("DEL", self._data_key(session_id))
+            closed = await self._replace_data(session_id, data.version, _CLOSED, GRACE)
 
     async def _put_data(self, session: Session, data: SessionData) -> None:
         """Write data where there is none, or older."""
@@ -390,7 +403,7 @@ def _may_fail() -> Iterator[None]:
 
 
 def _data(raw: bytes | None) -> SessionData:
-    return NO_DATA if raw is None else SessionData(msgspec.json.decode(raw[4:]), int.from_bytes(raw[:4]))
+    return NO_DATA if raw in (None, _CLOSED) else SessionData(msgspec.json.decode(raw[4:]), int.from_bytes(raw[:4]))
 
 
 def _packed_data(data: SessionData) -> bytes:

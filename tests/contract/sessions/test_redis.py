@@ -15,7 +15,7 @@ from ostiary.base.clock import DAY, MINUTE, SECOND
 from ostiary.sessions import GRACE
 from tests.support.installation import Person, new_client, new_person, settings_for_test
 from tests.support.redis_servers import RedisServer, cluster, watched
-from tests.support.sessions import another, facade, opens, secret_of, show, sign_in, status
+from tests.support.sessions import another, facade, opens, secret_of, secret_set, show, sign_in, status
 from tests.support.time import ManualClock
 
 CHROME = (
@@ -158,10 +158,12 @@ async def test_ending_leaves_nothing_behind(ostiary: Ostiary, server: RedisServe
     others = [await another(person) for _ in range(3)]
     await keep(others[0], cart="pear")
     assert (await person.request("DELETE", "/api/sessions")).json() == {"ended": 3}
-    assert [len(keys(server, kind)) for kind in "sad"] == [1, 1, 1]
+    assert [len(keys(server, kind)) for kind in "sa"] == [1, 1]
     assert await status(person) == 200
     await person.request("POST", "/api/auth/logout")
-    assert server.raw("DBSIZE") == 0
+    assert [keys(server, kind) for kind in "sa"] == [[], []]
+    assert {server.raw("GET", key) for key in keys(server, "d")} == {b"\xff" * 4}, "without what was in it"
+    assert all(server.raw("PTTL", key) <= GRACE for key in keys(server, "d")), "and soon gone"
 
 
 async def test_of_many_requests_that_change_one_secret_one_does_and_the_others_leave_nothing_behind(
@@ -175,6 +177,20 @@ async def test_of_many_requests_that_change_one_secret_one_does_and_the_others_l
     assert await opens(ostiary, secret)
     assert len(keys(server, "s")) == 2  # the one before is good for some seconds more
     assert server.raw("ZCARD", keys(server, "a")[0]) == 1
+
+
+async def test_two_sign_ins_at_once_in_one_browser_succeed_and_what_was_kept_is_not_lost(
+    ostiary: Ostiary, clock: ManualClock
+) -> None:
+    person, visitor = await new_person(ostiary), new_client(ostiary)
+    await visitor.patch("/api/session/data", json={"cart": ["apple"]})
+    cookies = {"ostiary_session": secret_of(visitor)}
+    tabs = [new_client(ostiary, cookies=cookies) for _ in range(2)]
+    async with asyncio.timeout(30):
+        answers = await asyncio.gather(*(sign_in(ostiary, person.email, tab) for tab in tabs))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    kept = [await show(ostiary, secret_set(answer) or "", "/api/session/data") for answer in answers]
+    assert {"cart": ["apple"]} in [each.json() for each in kept]
 
 
 async def test_whoever_names_the_session_of_another_account_ends_nothing(ostiary: Ostiary, clock: ManualClock) -> None:
@@ -243,7 +259,7 @@ async def test_all_of_it_in_a_cluster(tmp_path: Path, sqlite_url: str, clock: Ma
             await use_everything(ostiary, clock)
             await asyncio.gather(*(new_person(ostiary) for _ in range(12)))
             await ostiary.use.session_migration(ostiary.operator(), "database")
-        assert [node.ask("DBSIZE") for node in nodes] == [0, 0, 0]
+        assert [node.raw("KEYS", "ost:[sa]:*") for node in nodes] == [[], [], []]
 
 
 async def test_all_of_it_behind_sentinels(tmp_path: Path, sqlite_url: str, clock: ManualClock) -> None:
