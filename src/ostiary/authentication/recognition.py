@@ -72,7 +72,9 @@ class Recognition:
             address=facts.address, user_agent=facts.user_agent, request_id=facts.request_id, at=facts.at
         )
 
-    async def by_session(self, token: str, bound_cookie: str | None, facts: RequestFacts) -> Recognised | None:
+    async def by_session(
+        self, token: str, bound_cookie: str | None, facts: RequestFacts, *, may_renew: bool = True
+    ) -> Recognised | None:
         """Who holds this session cookie; None where it opens nothing any more.
 
         A session that is bound to a key counts only with the bound cookie, and is not touched without it: its caller is
@@ -80,6 +82,9 @@ class Recognition:
 
         A session that comes from another device than it began on is not let through: its caller is nobody, who may
         prove the session again (``caller.step_up``), or, by the policy ``end``, it ends.
+
+        Args:
+            may_renew: a new secret that is due can be given to the browser; otherwise a later request does that.
         """
         found = await self._sessions.find(token, facts.at)
         if found is None:
@@ -93,7 +98,7 @@ class Recognition:
             return Recognised(self._nobody(session, facts), None, session)
         account = Account(*found.account)  # type: ignore[arg-type]  # read by the names of its fields
         renewed = None
-        if found.privilege_epoch != session.privilege_epoch:
+        if may_renew and found.privilege_epoch != session.privilege_epoch:
             renewed = await self._renew(found, facts.at)
         if renewed is not None:
             session = renewed.session  # so that what this request does is done to the one that goes on

@@ -56,6 +56,7 @@ class Visit:
         """The caller, recognised once. Raises what ``WebApplication.recognise`` does."""
         if self._caller is None:
             self.exchange = exchange = web.open(self._scope)
+            exchange.answering = self.answering
 
             async def form_token() -> str | None:
                 return await body.form_token(exchange.headers, web.use.settings.server.max_body) if body else None

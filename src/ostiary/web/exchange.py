@@ -35,10 +35,12 @@ class Exchange:
         body: parsed by the route's struct; query likewise.
         form: the form's fields as they came, to fill the page in again.
         set_cookies: ``Set-Cookie`` values to send along with whatever is answered; set_headers: other headers.
+        answering: the head of the answer is on its way already, so no cookie can be sent along.
     """
 
     __slots__ = (
         "account",
+        "answering",
         "binding",
         "body",
         "caller",
@@ -78,6 +80,7 @@ class Exchange:
         self.query: Any = None
         self.form: dict[str, str] = {}
         self.set_cookies: list[str] = []
+        self.answering = False
         self.set_headers: list[tuple[bytes, bytes]] = []
 
     @property

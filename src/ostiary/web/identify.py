@@ -46,7 +46,9 @@ async def _by_bearer(exchange: Exchange, authorization: str) -> None:
 
 async def _by_session(exchange: Exchange, token: str) -> bool:
     bound_cookie = exchange.cookies.get(exchange.jar.bound.name)
-    found = await exchange.use.recognition.by_session(token, bound_cookie, exchange.facts)
+    found = await exchange.use.recognition.by_session(
+        token, bound_cookie, exchange.facts, may_renew=not exchange.answering
+    )
     if found is None or found.session is None:
         return False
     _accept(exchange, found)
