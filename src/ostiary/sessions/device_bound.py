@@ -22,6 +22,7 @@ import msgspec
 from ostiary.audit import Event, record
 from ostiary.authorization import Caller
 from ostiary.base.clock import MINUTE
+from ostiary.base.ids import is_id
 from ostiary.crypto import Key, jose
 from ostiary.database import Database
 from ostiary.errors import Conflict, InvalidToken
@@ -97,6 +98,8 @@ class DeviceBoundSessions:
         POST (SameSite), so the browser has to have another name for its session. It opens nothing.
         """
         session_id, _, account_id = name.partition(".")
+        if not is_id(account_id, "acc"):  # anybody may ask, for any name
+            return None
         sessions = await self._sessions.of_account(account_id, now)
         return next((session for session in sessions if session.id == session_id), None)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tests.conftest import OpenInstallation
 from tests.support.device_bound import ISSUER, DeviceBoundBrowser, SoftwareKey
-from tests.support.installation import new_person
+from tests.support.installation import new_client, new_person
 from tests.support.time import ManualClock
 
 MINUTE = 60_000
@@ -43,3 +45,12 @@ async def test_of_registrations_at_once_one_binds(installation: OpenInstallation
         )
     )
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 19
+
+
+@pytest.mark.parametrize("name", ["x", "x.y", "ses_x.acc_y", "ses_.", "a.b.c"])
+async def test_a_refresh_for_a_name_that_no_session_has_tells_the_browser_to_leave_it(
+    installation: OpenInstallation, name: str
+) -> None:
+    async with new_client(await installation()) as client:
+        answer = await client.post(f"/api/session/bound/refresh/{name}")
+    assert (answer.status_code, answer.json()["continue"]) == (200, False)
