@@ -176,6 +176,7 @@ class AccountAdministration:
         async with self._db.transaction() as tx:
             await self._begin(tx, account_id)
             await self._keep_an_administrator(tx, account_id)
+            await self._sessions.end_all(tx, account_id)  # what is kept in them goes with no row of the account
             await self._accounts.delete(tx, account_id)
             await record(tx, caller.at, Event.ACCOUNT_DELETED, caller.actor, account_id)
 

@@ -107,11 +107,13 @@ async def test_a_disabled_account_is_nobody_and_stays_so_when_it_is_enabled_agai
 
 async def test_a_deleted_account_is_nobody(ostiary: Ostiary) -> None:
     person, administrator = await new_person(ostiary), await new_administrator(ostiary)
-    secret = secret_of(person.client)
+    secret, name = secret_of(person.client), await current_id(person)
+    assert (await person.request("PATCH", "/api/session/data", {"kept": 1})).status_code == 200
     assert (await administrator.request("DELETE", f"/api/accounts/{person.id}")).is_success
     assert await status(person) == 401
     answer = await show(ostiary, secret, "/api/session/data")
     assert (answer.status_code, answer.json()) == (200, {})
+    assert (await facade(ostiary).read_data(name)).data == {}, "what it kept is deleted with it"
 
 
 async def test_a_session_of_another_account_is_neither_listed_nor_ended(ostiary: Ostiary, clock: ManualClock) -> None:
