@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from ostiary.app import Ostiary
-from ostiary.base.clock import SECOND
+from ostiary.base.clock import HOUR, SECOND
 from ostiary.base.tokens import digest
 from ostiary.sessions import GRACE
 from tests.support.installation import (
@@ -313,3 +313,21 @@ async def test_a_backup_of_redis_brings_no_session_of_nobody_back_that_somebody_
     assert (await sign_in(ostiary, person.email, visitor)).status_code == 200
     await backup.restore(ostiary)
     assert (await show(ostiary, planted, "/api/session/data")).json() == {}
+
+
+async def test_what_has_ended_stays_so_though_it_began_when_sessions_lived_longer(
+    ostiary: Ostiary, redis: RedisServer, sqlite_url: str, clock: ManualClock
+) -> None:
+    victim = await another(await new_person(ostiary), remember=True)
+    stolen = secret_of(victim.client)
+    shorter = {f"sessions__{name}": "1h" for name in ("idle", "absolute", "remember_idle", "remember_absolute")}
+    settings = settings_for_test(sqlite_url, sessions__store="redis", redis__url=redis.url, **shorter)
+    async with await Ostiary.open(settings, clock=clock) as changed:
+        backup = Backup(redis)
+        assert (
+            await show(changed, stolen, "/api/auth/logout", "POST", X_CSRF_Token=victim.csrf or "")
+        ).status_code == 204
+        clock.advance(2 * HOUR)
+        await changed._sweepers.sweep(clock.now)
+        await backup.restore(changed)
+        assert not await opens(changed, stolen)

@@ -13,7 +13,7 @@ from ostiary.database import Database, Transaction
 from ostiary.errors import Unavailable
 from ostiary.sessions.model import Found, Session, SessionData
 from ostiary.sessions.store import Limit, SessionStore
-from ostiary.settings import SessionSettings
+from ostiary.settings import LONGEST_SESSION, SessionSettings
 
 MAX_USER_AGENT = 512
 
@@ -41,8 +41,6 @@ class Sessions:
         self._db = db
         self._stores = stores
         self._settings = settings
-        longest = max(settings.absolute, settings.remember_absolute)
-        self._longest = longest * SECOND
         limit = settings.max_per_account
         self._limit = Limit(limit, settings.on_limit == "refuse") if limit else None
 
@@ -156,7 +154,8 @@ class Sessions:
 
     async def end(self, tx: Transaction, session_id: str, account_id: str | None, now: int) -> bool:
         """End one session of an account, or one of nobody; False when it had ended."""
-        ended = [await store.end(tx, session_id, account_id, now + self._longest) for store in self._stores]
+        until = now + LONGEST_SESSION * SECOND  # this one may have begun when sessions were set to live longer
+        ended = [await store.end(tx, session_id, account_id, until) for store in self._stores]
         return any(ended)
 
     async def end_all(self, tx: Transaction, account_id: str, keep: str | None = None) -> None:

@@ -10,6 +10,7 @@ from ostiary.settings.development import dev_settings
 from ostiary.settings.forms import Network, Rate, Secret
 from ostiary.settings.load import load, production_faults
 from ostiary.settings.model import (
+    LONGEST_SESSION,
     CookieSettings,
     DatabaseSettings,
     GeoSettings,
@@ -26,6 +27,7 @@ from ostiary.settings.model import (
 from ostiary.settings.reference import reference, shown
 
 __all__ = [
+    "LONGEST_SESSION",
     "CookieSettings",
     "DatabaseSettings",
     "GeoSettings",

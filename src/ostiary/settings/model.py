@@ -29,8 +29,8 @@ from ostiary.settings.forms import (
     masked_url,
 )
 
-_LONGEST_COOKIE = 400 * 86_400
-"""Browsers keep no cookie for longer (RFC 6265bis section 5.5), in seconds."""
+LONGEST_SESSION = 400 * 86_400
+"""No session can be set to live longer (seconds): browsers keep no cookie for longer (RFC 6265bis section 5.5)."""
 
 
 def setting(description: str, form: Form | None = None, **limits: Any) -> msgspec.Meta:
@@ -119,14 +119,14 @@ class SessionSettings(msgspec.Struct, frozen=True):
         ),
     ] = "database"
     idle: Annotated[int, setting("Ends a session that was not used for so long.", DURATION, ge=300)] = 7 * 86_400
-    absolute: Annotated[int, setting("Ends a session so long after sign-in.", DURATION, ge=300, le=_LONGEST_COOKIE)] = (
+    absolute: Annotated[int, setting("Ends a session so long after sign-in.", DURATION, ge=300, le=LONGEST_SESSION)] = (
         30 * 86_400
     )
     remember_idle: Annotated[int, setting('The same as `idle`, for who chose "remember me".', DURATION, ge=300)] = (
         30 * 86_400
     )
     remember_absolute: Annotated[
-        int, setting('The same as `absolute`, for who chose "remember me".', DURATION, ge=300, le=_LONGEST_COOKIE)
+        int, setting('The same as `absolute`, for who chose "remember me".', DURATION, ge=300, le=LONGEST_SESSION)
     ] = 180 * 86_400
     anonymous_idle: Annotated[
         int,
