@@ -19,7 +19,6 @@ from typing import Any
 
 import msgspec
 import uvloop
-from ostiary.sessions.redis import RedisSessions
 
 from bench.figures import line, plain
 from bench.stores import REDIS, STORES, environment, settings_of
@@ -29,6 +28,7 @@ from ostiary.base.clock import system_clock
 from ostiary.base.tokens import digest
 from ostiary.sessions import Session
 from ostiary.sessions.model import NO_DATA, Stored
+from ostiary.sessions.redis import RedisSessions
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 READS = 500
