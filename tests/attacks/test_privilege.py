@@ -14,6 +14,7 @@ async def with_permissions(ostiary: Ostiary, *permissions: str) -> Person:
     person = await new_person(ostiary)
     for permission in permissions:
         await ostiary.use.grants.create(ostiary.operator(), person.id, GrantCreate(permission, Effect.ALLOW))
+    assert (await person.request("GET", "/api/auth/me")).status_code == 200  # takes the new secret that is due
     return person
 
 
