@@ -137,6 +137,26 @@ async def test_what_ended_while_it_moved_does_not_come_back(tmp_path: Path, url:
     await server.close()
 
 
+async def test_what_ends_at_the_very_moment_it_arrives_does_not_come_back(url: str, redis: _Redis) -> None:
+    server = await _server(url, **redis.settings, sessions__store="redis")
+    person = await new_person(server)
+    for _ in range(4):
+        leaving = [await another(person) for _ in range(12)]
+        moving = asyncio.create_task(server.use.session_migration(server.operator(), "database"))
+        answers = await asyncio.gather(*(_sign_out(each, 2 * turn) for turn, each in enumerate(leaving)))
+        await moving
+        assert answers == [204] * len(leaving)
+        assert not any([await opens(server, secret_of(each.client)) for each in leaving])
+    await server.close()
+
+
+async def _sign_out(person: Person, wait: int) -> int:
+    """Keeps its cookies, to be shown once more; ``wait`` in milliseconds."""
+    await asyncio.sleep(wait / 1000)
+    client = new_client(person.ostiary, cookies=person.client.cookies)
+    return (await client.post("/api/auth/logout", headers=person.headers)).status_code
+
+
 async def test_a_server_without_redis_does_not_say_that_nobody_is_signed_in(
     tmp_path: Path, url: str, redis: _Redis
 ) -> None:

@@ -12,6 +12,7 @@ from ostiary.base.tokens import digest, new_token
 from ostiary.database import Database, Transaction
 from ostiary.errors import Unavailable
 from ostiary.sessions.model import Found, Session, SessionData
+from ostiary.sessions.sql import hold_account
 from ostiary.sessions.store import Limit, SessionStore
 from ostiary.settings import LONGEST_SESSION, SessionSettings
 
@@ -154,6 +155,8 @@ class Sessions:
 
     async def end(self, tx: Transaction, session_id: str, account_id: str | None, now: int) -> bool:
         """End one session of an account, or one of nobody; False when it had ended."""
+        if account_id is not None and len(self._stores) > 1:
+            await hold_account(tx, account_id)  # so that none that moves arrives where its end has just been
         until = now + LONGEST_SESSION * SECOND  # this one may have begun when sessions were set to live longer
         ended = [await store.end(tx, session_id, account_id, until) for store in self._stores]
         return any(ended)

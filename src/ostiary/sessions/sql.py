@@ -226,14 +226,13 @@ class SqlSessions(SessionStore):
     async def put(self, stored: Sequence[Stored]) -> None:
         async with self._db.transaction() as tx:
             for one in stored:
+                # The account first: an end that is under way waits until it sees what is put here, or is seen here.
+                gone = one.session.account_id is not None and not await hold_account(tx, one.session.account_id)
                 ended = await tx.fetch_value(
                     "SELECT 1 FROM ended_sessions WHERE id IN (:id, :secret) AND account_id = :account_id",
                     id=one.session.id,
                     secret="" if one.session.superseded else one.session.id_hash.hex(),
                     account_id=one.session.account_id or "",
-                )
-                gone = one.session.account_id is not None and None is await tx.fetch_value(
-                    "SELECT 1 FROM accounts WHERE id = :id", id=one.session.account_id
                 )
                 if ended is None and not gone:
                     await tx.execute(_INSERT + " ON CONFLICT DO NOTHING", **_row(one.session))
@@ -279,6 +278,12 @@ class SqlSessions(SessionStore):
 def _row(session: Session) -> dict[str, Value]:
     row = msgspec.structs.asdict(session) | {"idle_expires_at": session.idle_expires_at}
     return row | {"remembered": int(session.remembered), "superseded": int(session.superseded)}
+
+
+async def hold_account(tx: Transaction, account_id: str) -> bool:
+    """Keep an account as it is until the end of the transaction; False where there is none."""
+    sql = "SELECT 1 FROM accounts WHERE id = :id /* FOR NO KEY UPDATE */"
+    return await tx.fetch_value(sql, id=account_id) is not None
 
 
 async def record_ended_by_limit(tx: Transaction, now: int, account_id: str, session_id: str) -> None:
