@@ -23,6 +23,11 @@ class Completion:
         """Read what the sign-in needs beforehand: inside the transaction nothing else may be waited for."""
         await self._access_tokens.ready()
 
+    async def require_room(self, caller: Caller, account: Account, delivery: Delivery) -> None:
+        """Raises TooManySessions where it is clear beforehand that there is no place for one more session."""
+        if delivery == "cookie":
+            await self._sessions.require_room(account.id, caller.session_id, caller.at)
+
     async def __call__(
         self, tx: Transaction, caller: Caller, account: Account, delivery: Delivery, *, remember: bool = False
     ) -> SignedIn:

@@ -90,6 +90,7 @@ class SignIn:
         if account.status == "pending":
             self._throttle.mail(account.email_key or "", caller.at)
         try:
+            await self._completion.require_room(caller, account, request.delivery)
             outcome = await self._finish(caller, request, account, stored, upgraded)
         except TooManySessions:
             async with self._db.transaction() as tx:

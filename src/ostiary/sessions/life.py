@@ -10,7 +10,7 @@ from ostiary.base.clock import SECOND
 from ostiary.base.ids import new_id
 from ostiary.base.tokens import digest, new_token
 from ostiary.database import Database, Transaction
-from ostiary.errors import Unavailable
+from ostiary.errors import TooManySessions, Unavailable
 from ostiary.sessions.model import Found, Session, SessionData
 from ostiary.sessions.sql import hold_account
 from ostiary.sessions.store import Limit, SessionStore
@@ -74,6 +74,20 @@ class Sessions:
             remembered=remember,
         )
         return token, session
+
+    async def require_room(self, account_id: str, besides: str | None, now: int) -> None:
+        """Refuse a sign-in beyond the limit before anything has come of it; ``begin`` counts once more, exactly.
+
+        Args:
+            besides: the id of the session in whose place the new one comes.
+
+        Raises:
+            TooManySessions: the account has as many as it may have, and one more is refused.
+        """
+        if self._limit is not None and self._limit.refuse:
+            others = [session for session in await self.of_account(account_id, now) if session.id != besides]
+            if len(others) >= self._limit.sessions:
+                raise TooManySessions
 
     async def begin(self, tx: Transaction, session: Session) -> None:
         """Keep a session that was prepared in this transaction.

@@ -10,7 +10,7 @@ import pytest
 from ostiary.app import Ostiary
 from ostiary.base.clock import DAY, SECOND
 from tests.conftest import OpenInstallation
-from tests.support.installation import Person, new_person
+from tests.support.installation import Person, new_client, new_person
 from tests.support.sessions import another, current_id, open_sessions, recorded, sign_in, status
 from tests.support.time import ManualClock
 
@@ -53,6 +53,17 @@ async def test_one_more_is_refused(refuses: Ostiary, clock: ManualClock) -> None
     assert [await status(one) for one in people] == [200] * LIMIT
     await people[1].request("POST", "/api/auth/logout")
     assert await status(await another(people[0])) == 200
+
+
+async def test_who_is_refused_loses_nothing_and_is_not_on_record_as_signed_in(
+    refuses: Ostiary, clock: ManualClock
+) -> None:
+    people, visitor = await _filled(await new_person(refuses), clock), new_client(refuses)
+    await visitor.patch("/api/session/data", json={"cart": ["apple"]})
+    assert (await sign_in(refuses, people[0].email, visitor)).status_code == 409
+    assert (await visitor.get("/api/session/data")).json() == {"cart": ["apple"]}
+    assert len(await recorded(people[0], "sign_in.succeeded")) == LIMIT
+    assert len(await recorded(people[0], "session.refused")) == 1
 
 
 async def test_who_signs_in_again_in_the_same_browser_needs_no_further_place(
