@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from ostiary.accounts import Profiles
@@ -11,9 +13,10 @@ from ostiary.authentication.letters import Letters
 from ostiary.authentication.outcome import AAL1, PASSWORD_AMR, Renewed
 from ostiary.authentication.password_confirmation import PasswordConfirmation
 from ostiary.authorization import Caller
+from ostiary.authorization.store import change_privileges
 from ostiary.credentials import Passwords, PasswordText
 from ostiary.database import Database
-from ostiary.errors import InvalidCredentials
+from ostiary.errors import InvalidCredentials, Unavailable
 from ostiary.sessions import Sessions
 from ostiary.tokens import RefreshTokens
 
@@ -53,7 +56,7 @@ class PasswordChange:
         """Replace the password.
 
         Returns:
-            The caller's session behind a new secret; None for who came with a token.
+            The caller's session behind a new secret; None for who came with a token, and where that has to wait.
 
         Raises:
             InvalidCredentials: the current password is not right, or not current any more.
@@ -69,6 +72,8 @@ class PasswordChange:
             await self._sessions.end_all(tx, account.id, keep=caller.session_id)
             if not await self._passwords.replace(tx, account.id, stored, phc, caller.at):
                 raise InvalidCredentials("The password was changed a moment ago.", field="current_password")
+            # Due for a new secret, though this request may not bring it: its own may be superseded, or Redis away.
+            await change_privileges(tx, account.id)
             await self._refresh_tokens.end_all(tx, account.id, keep=caller.session_id)
             await self._flows.end_all(tx, account.id)
             await self._letters.password_changed(tx, caller, account)
@@ -77,8 +82,11 @@ class PasswordChange:
         return await self._renew(caller)
 
     async def _renew(self, caller: Caller) -> Renewed | None:
-        found = await self._sessions.find_by_hash(caller.session_key, caller.at) if caller.session_key else None
-        if found is None:
-            return None
-        rotated = await self._sessions.rotate(found.session, caller.at, proved=(PASSWORD_AMR, AAL1))
-        return None if rotated is None else Renewed(*rotated)
+        """The new secret; None where a later request brings it. The password is changed, whatever comes of this."""
+        with suppress(Unavailable):
+            found = await self._sessions.find_by_hash(caller.session_key, caller.at) if caller.session_key else None
+            if found is not None:
+                epoch, proved = found.privilege_epoch, (PASSWORD_AMR, AAL1)
+                rotated = await self._sessions.rotate(found.session, caller.at, privilege_epoch=epoch, proved=proved)
+                return None if rotated is None else Renewed(*rotated)
+        return None

@@ -125,6 +125,23 @@ async def test_a_proof_gives_one_at_once_and_the_old_one_keeps_its_old_level(
     assert await status(person) == 200
 
 
+async def test_a_password_that_is_changed_with_an_old_one_makes_the_one_in_use_old_too(
+    ostiary: Ostiary, clock: ManualClock
+) -> None:
+    person = await new_person(ostiary)
+    first = secret_of(person.client)
+    assert (await person.request("POST", "/api/auth/step-up", {"password": PASSWORD})).is_success
+    second = secret_of(person.client)
+    body = {"current_password": PASSWORD, "new_password": "an altogether new lantern"}
+    changed = await show(ostiary, first, "/api/credentials/password", "PUT", body, X_CSRF_Token=person.csrf or "")
+    assert (changed.status_code, cookies_set(changed)) == (204, [])
+    assert await status(person) == 200
+    assert secret_of(person.client) not in (first, second)
+    clock.advance(GRACE)
+    assert [await opens(ostiary, secret) for secret in (first, second)] == [False, False]
+    assert await status(person) == 200
+
+
 async def test_of_100_requests_at_once_none_is_signed_out_and_one_brings_it(
     ostiary: Ostiary, clock: ManualClock
 ) -> None:
