@@ -77,8 +77,8 @@ class Recognition:
     ) -> Recognised | None:
         """Who holds this session cookie; None where it opens nothing any more.
 
-        A session that is bound to a key counts only with the bound cookie, and is not touched without it: its caller is
-        nobody (``caller.device_proof``).
+        A session that is bound to a key counts only with the bound cookie: without it its caller is nobody
+        (``caller.device_proof``), and nothing but its last use changes.
 
         A session that comes from another device than it began on is not let through: its caller is nobody, who may
         prove the session again (``caller.step_up``), or, by the policy ``end``, it ends.
