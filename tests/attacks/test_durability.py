@@ -128,8 +128,8 @@ async def _assert_all_can_sign_in(work: Registrations) -> None:
                 body = {"identifier": email, "password": PASSWORD, "delivery": "token"}
                 answer = await opened.post("/api/auth/login", json=body)
                 assert answer.status_code == 200, (email, answer.text)
-                expected = "complete" if email in work.verified else "challenge"
-                assert answer.json()["status"] == expected, email
+                # A proof that was not acknowledged may have been kept all the same.
+                assert answer.json()["status"] == "complete" or email not in work.verified, email
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
 
