@@ -248,6 +248,16 @@ async def test_an_unknown_session_is_told_apart_from_none_by_nobody(browser: Dev
         assert answer.status_code == 404 or answer.json()["continue"] is False
 
 
+async def test_whoever_knows_the_ids_of_a_session_does_not_make_us_look_for_it(browser: DeviceBoundBrowser) -> None:
+    """It takes reading all sessions of the account; so only an address that we gave is looked up."""
+    given = _session(browser).instructions["refresh_url"]
+    assert (await browser.send("POST", given)).status_code == 403  # the challenge
+    named, _, stamp = given.rpartition(".")
+    for address in (named, f"{named}.", f"{named}.{stamp[:-1]}", f"{named}.9{stamp}"):
+        answer = await browser.send("POST", address)
+        assert (answer.status_code, answer.json().get("continue")) == (200, False), address
+
+
 async def test_a_session_without_the_proof_changes_nothing(browser: DeviceBoundBrowser, email: str) -> None:
     """Nor does data that it wants to keep give it another session in the place of this one."""
     token = (await browser.request("GET", "/api/auth/me")).json()["csrf_token"]

@@ -11,6 +11,7 @@ from ostiary.audit import Event, record
 from ostiary.authentication.outcome import AAL1, SignedIn
 from ostiary.authorization import Authorizer, Caller
 from ostiary.base.clock import Timestamp, rfc3339
+from ostiary.base.ids import is_id
 from ostiary.database import Database, Transaction
 from ostiary.errors import InvalidToken, NotFound
 from ostiary.permissions import Permission
@@ -124,7 +125,8 @@ class SignIns:
         if sign_in_id is None:
             return
         async with self._db.transaction() as tx:
-            await self._sessions.end(tx, sign_in_id, account_id, caller.at)
+            if is_id(sign_in_id, "ses"):
+                await self._sessions.end(tx, sign_in_id, account_id, caller.at)
             if account_id is None:
                 return  # nobody's: not audited, as what it keeps is not
             await self._refresh_tokens.end(tx, account_id, sign_in_id)

@@ -103,6 +103,15 @@ class DeviceBoundSessions:
         sessions = await self._sessions.of_account(account_id, now)
         return next((session for session in sessions if session.id == session_id), None)
 
+    def address(self, session: Session) -> str:
+        """What the address of the refresh names the session by. Only we can have given it: looking one up is dear."""
+        return f"{name_of(session)}.{self._stamp('address', name_of(session), session.expires_at)}"
+
+    async def find_by_address(self, address: str, now: int) -> Session | None:
+        """The open session of this :meth:`address`; None where there is none, or not any more."""
+        name, _, stamp = address.rpartition(".")
+        return await self.find(name, now) if self._genuine(stamp, "address", name, now) else None
+
     def challenge(self, session: Session, now: int) -> str:
         """What the browser has to sign for its next bound cookie."""
         return f"{name_of(session)}.{self._stamp('refresh', name_of(session), now + CHALLENGE_LIFE)}"
@@ -142,7 +151,7 @@ class DeviceBoundSessions:
 
 
 def name_of(session: Session) -> str:
-    """What challenges and the address of the refresh name the session by: its public id, and whose it is."""
+    """What challenges and addresses name the session by: its public id, and whose it is."""
     return f"{session.id}.{session.account_id}"
 
 

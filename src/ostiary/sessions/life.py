@@ -117,7 +117,9 @@ class Sessions:
         for store in self._stores:
             if (found := await store.find(id_hash, now)) is not None:
                 return found
-        if len(self._stores) == 1 and await in_redis(self._db):
+        if len(self._stores) > 1:  # it may have moved from the other one to the first while we looked there
+            return await self._stores[0].find(id_hash, now)
+        if await in_redis(self._db):
             raise Unavailable("Some sessions are kept in Redis, which this process is not set up to read.")
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ostiary.authentication.recognition import Recognised
+from ostiary.base.tokens import digest
 from ostiary.errors import AmbiguousCredentials, InvalidToken, Unauthenticated
 from ostiary.web.csrf import session_binding
 from ostiary.web.exchange import Exchange
@@ -79,9 +80,10 @@ def _accept(exchange: Exchange, recognised: Recognised) -> None:
 def browser_binding(browser: str) -> bytes:
     """What form tokens of a browser are tied to before anybody has signed in.
 
-    Marked, since anybody can send this cookie with any value: it must never come out as another one's binding.
+    Marked, since anybody can send this cookie with any value: it must never come out as another one's binding. And
+    hashed, so that what is remembered of it is short.
     """
-    return f"browser:{browser}".encode()
+    return b"browser:" + digest(browser)
 
 
 def family_binding(family_id: str) -> bytes:

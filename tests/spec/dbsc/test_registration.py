@@ -58,7 +58,7 @@ async def test_the_browser_is_told_which_cookie_to_keep_fresh_and_where(
     await browser.sign_in(email)
     [session] = browser.bound.values()
     refresh_url = session.instructions.pop("refresh_url")
-    assert re.fullmatch(r"/api/session/bound/refresh/ses_\w+\.acc_\w+", refresh_url)
+    assert re.fullmatch(r"/api/session/bound/refresh/ses_\w+\.acc_\w+\.\d+-[\w-]{43}", refresh_url)
     assert session.instructions == {
         "session_identifier": "id.example.org",
         "scope": {

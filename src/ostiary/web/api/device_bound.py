@@ -85,7 +85,7 @@ async def register(exchange: Exchange) -> Response:
 
 async def refresh(exchange: Exchange) -> Response:
     bound, now = exchange.use.device_bound, exchange.facts.at
-    session = await bound.find(exchange.parameters["name"], now)
+    session = await bound.find_by_address(exchange.parameters["name"], now)
     if session is None or not session.bound_key:
         return answers.json(SessionInstructions(_identifier(exchange), continues=False))
     if _PROOF_HEADER not in exchange.headers or not bound.answers(_proof(exchange), session, now):
@@ -102,7 +102,7 @@ def _bound(exchange: Exchange, session: Session) -> Response:
     exchange.set_cookies.append(cookie.set(value, device_bound.COOKIE_LIFE // SECOND))
     instructions = SessionInstructions(
         _identifier(exchange),
-        refresh_url=f"{exchange.base}{REFRESH}/{device_bound.name_of(session)}",
+        refresh_url=f"{exchange.base}{REFRESH}/{exchange.use.device_bound.address(session)}",
         scope=SessionScope(
             f"{issuer.scheme}://{issuer.netloc}",
             include_site=False,
