@@ -91,8 +91,9 @@ async def test_a_session_that_has_ended_is_forgotten_by_the_browser(
 async def test_a_session_that_is_not_bound_is_none_to_refresh(secure: Ostiary, clock: ManualClock, email: str) -> None:
     browser = DeviceBoundBrowser(secure, clock, keeps=False)
     await browser.sign_in(email)
-    account = (await browser.request("GET", "/api/auth/me")).json()["account"]["id"]
-    [session] = await secure.use.sessions.of_account(account, clock())
+    signed_in = (await browser.request("GET", "/api/auth/me")).json()
+    sessions = await secure.use.sessions.of_account(signed_in["account"]["id"], clock())
+    session = next(session for session in sessions if session.id == signed_in["sign_in"])
     path = f"/api/session/bound/refresh/{secure.use.device_bound.address(session)}"
     proof = {"secure-session-response": SoftwareKey().proof("x", first=True)}
     answer = await browser.send("POST", path, headers=proof)
