@@ -1,4 +1,4 @@
-"""PostgreSQL by asyncpg: one pool, prepared statements kept by each connection, READ COMMITTED."""
+"""PostgreSQL by asyncpg: prepared statements kept by each connection, READ COMMITTED."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn
 
 from ostiary.database.errors import FAILED, NESTED, OVER, ForeignKeyViolation, UniqueViolation
 from ostiary.database.face import Database, R, Reader, Transaction, Value
@@ -16,14 +16,12 @@ from ostiary.errors import ConfigurationError, Unavailable
 
 try:
     import asyncpg
+
+    from ostiary.database.connections import Connection, Connections
 except ImportError as error:
     raise ConfigurationError(["PostgreSQL needs a driver: pip install 'ostiary[postgres]'"]) from error
 
-if TYPE_CHECKING:
-    Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 
-_PATIENCE = 5.0  # seconds to wait for a connection, a new one or one that others use
 _STATEMENT = 10.0  # seconds that a statement may take
 _MIGRATION = 3600.0  # seconds that a statement of a migration, or waiting for another process's, may take
 _MIGRATION_LOCK = 0x6F737469617279  # "ostiary"; advisory locks are numbers
@@ -56,22 +54,10 @@ def _raise(error: Exception, connection: Connection | None) -> NoReturn:
     if isinstance(error, asyncpg.InFailedSQLTransactionError):
         raise RuntimeError(FAILED) from error
     # A closed connection and a parameter of the wrong type are both an InterfaceError.
-    closed = isinstance(error, asyncpg.InterfaceError) and (connection is None or _is_closed(connection))
+    closed = isinstance(error, asyncpg.InterfaceError) and (connection is None or connection.is_closed())
     if closed or isinstance(error, _OUT_OF_ORDER):
         raise Unavailable(retry_after=1) from error
     raise error
-
-
-def _is_closed(connection: Connection) -> bool:
-    try:
-        return connection.is_closed()
-    except asyncpg.InterfaceError:  # so closed that the pool has taken it back
-        return True
-
-
-def _terminate(connection: Connection) -> None:
-    if not _is_closed(connection):
-        connection.terminate()
 
 
 class _PostgreSQLReader(Reader):
@@ -106,8 +92,8 @@ async def _call(connection: Connection, method: str, sql: str, params: dict[str,
     try:
         return await getattr(connection, method)(statement, *arguments, timeout=limit)
     except _DRIVER as error:
-        if isinstance(error, asyncpg.InternalClientError):
-            _terminate(connection)
+        if isinstance(error, asyncpg.InternalClientError | TimeoutError):  # its answer may still come
+            connection.terminate()
         _raise(error, connection)
 
 
@@ -152,14 +138,14 @@ class _PostgreSQLTransaction(_PostgreSQLReader, Transaction):
 
     async def roll_back(self) -> None:
         """Undo everything. When even that fails, the end of the connection makes the server do it."""
-        if _is_closed(self._connection):
+        if self._connection.is_closed():
             return
         try:
             await self._connection.execute("ROLLBACK", timeout=_STATEMENT)
         except _DRIVER:
-            _terminate(self._connection)
+            self._connection.terminate()
         except asyncio.CancelledError:
-            _terminate(self._connection)
+            self._connection.terminate()
             raise
 
     def end(self) -> None:
@@ -171,15 +157,14 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
 
     dialect: Literal["postgresql"] = "postgresql"
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, connections: Connections) -> None:
         super().__init__(RowMakers())
-        self._pool = pool
+        self._connections = connections
         self._inside: set[asyncio.Task[Any] | None] = set()
 
     async def _acquire(self) -> Connection:
         try:
-            async with asyncio.timeout(_PATIENCE):
-                return await self._pool.acquire()
+            return await self._connections.take()
         except _DRIVER as error:
             _raise(error, None)
 
@@ -187,8 +172,11 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
         connection = await self._acquire()
         try:
             return await _call(connection, method, sql, params, _STATEMENT)
+        except asyncio.CancelledError:
+            connection.terminate()  # its answer is still to come, and nobody else's
+            raise
         finally:
-            await self._pool.release(connection)
+            self._connections.give_back(connection)
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction(_STATEMENT)
@@ -217,7 +205,7 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
         finally:
             self._inside.discard(task)
             tx.end()
-            await self._pool.release(connection)
+            self._connections.give_back(connection)
         await tx.finish()
 
     def state(self) -> None:
@@ -230,26 +218,16 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
         return value
 
     async def close(self) -> None:
-        await self._pool.close()
-
-
-async def _leave_as_is(_: object) -> None:
-    """Nothing to reset: a connection comes back with its transaction ended. asyncpg's reset is a round trip more."""
+        await self._connections.close()
 
 
 async def open_postgresql(url: str, pool_size: int) -> PostgreSQLDatabase:
     """As :meth:`Database.open`."""
+    connections = Connections(url, pool_size)
     try:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=pool_size,
-            reset=_leave_as_is,
-            timeout=_PATIENCE,
-            server_settings={"application_name": "ostiary", "default_transaction_read_only": "on"},
-        )
+        connections.give_back(await connections.take())
     except _WRONG_SETTINGS as error:
         raise ConfigurationError([f"PostgreSQL can not be used: {error}"]) from error
     except _DRIVER as error:
         _raise(error, None)
-    return PostgreSQLDatabase(pool)
+    return PostgreSQLDatabase(connections)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ostiary.database import Database, migrate, postgresql
+from ostiary.database import Database, connections, migrate, postgresql
 from ostiary.errors import ConfigurationError, Unavailable
 from tests.contract.database.samples import add_role, added_roles, store_role
 from tests.support.services import Postgres
@@ -57,12 +57,39 @@ async def test_an_exception_in_the_body_is_not_hidden_by_a_broken_connection(
 
 
 async def test_waiting_for_a_connection_ends(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "_PATIENCE", 0.1)
+    monkeypatch.setattr(connections, "_PATIENCE", 0.1)
     async with db.transaction() as tx:
         with pytest.raises(Unavailable):
             await asyncio.create_task(store_role(db, "waits"))
         await add_role(tx, "a")
     assert await added_roles(db) == ["a"]
+
+
+async def test_of_more_readers_than_connections_each_gets_its_own_answer(postgres_url: str) -> None:
+    db = await Database.open(postgres_url, pool_size=2)
+    reads = [db.fetch_value("SELECT CAST(:n AS BIGINT) FROM (SELECT pg_sleep(0.001)) s", n=n) for n in range(50)]
+    assert await asyncio.gather(*reads) == list(range(50))
+    count = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+    assert await db.fetch_value(count) == 2
+    await db.close()
+    with pytest.raises(Unavailable):
+        await db.fetch_value("SELECT 1")
+
+
+async def test_the_answer_to_a_read_that_was_cancelled_is_nobody_elses(db: Database) -> None:
+    for _ in range(20):
+        cancelled = asyncio.create_task(db.fetch_value("SELECT 'hers' FROM (SELECT pg_sleep(0.01)) s"))
+        await asyncio.sleep(0.002)
+        cancelled.cancel()
+        assert await db.fetch_value("SELECT 'his'") == "his"
+
+
+async def test_connections_that_broke_while_nobody_used_them_are_not_noticed(
+    db: Database, postgres_server: Postgres, postgres_url: str
+) -> None:
+    await asyncio.to_thread(break_connections, postgres_server, postgres_url)
+    await asyncio.sleep(0.05)  # for the end of the connection to arrive
+    assert await added_roles(db) == []
 
 
 async def test_a_statement_that_takes_too_long_is_unavailable(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
