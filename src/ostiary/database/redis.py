@@ -95,6 +95,8 @@ class Redis:
         self._client = client
         self._sentinels = sentinels
         self._room = asyncio.Semaphore(_CONNECTIONS)
+        self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._warns_from = 0.0
         self.prefix = prefix.encode()
 
@@ -128,9 +130,13 @@ class Redis:
             return []
         try:
             async with asyncio.timeout(_PATIENCE), self._room:
-                return await self._converse(commands)
+                answers = await self._converse(commands)
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
         except _DRIVER as error:
             self._raise(error)
+        return answers
 
     async def script(self, script: Script, keys: Sequence[bytes], args: Sequence[Argument]) -> Any:
         """Run a script, which is atomic. On a cluster all ``keys`` must be of one slot."""
@@ -157,17 +163,41 @@ class Redis:
 
     async def _ask(self, command: Command, node: Any = None) -> Any:
         try:
-            async with asyncio.timeout(_PATIENCE), self._room:
-                return await self._carry_out(command, node)
+            return await self._carry_out(command, node)
         except _DRIVER as error:
             self._raise(error)
 
     async def _carry_out(self, command: Command, node: Any) -> Any:
-        [answer] = await self._converse([command])
-        return answer
+        """Send a command along with all that others ask for in the same turn of the loop: one write for many."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._send)
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((command, answer))
+        return await answer
+
+    def _send(self) -> None:
+        together, self._waiting = self._waiting, []
+        task = asyncio.create_task(self._deliver(together))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, together: list[tuple[Command, asyncio.Future[Any]]]) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE), self._room:
+                answers = await self._converse([command for command, _ in together])
+        except Exception as error:  # noqa: BLE001 - those who asked get it, each of them
+            answers = [error] * len(together)
+        for (_, waiting), answer in zip(together, answers, strict=True):
+            if waiting.done():
+                continue  # whoever asked has gone
+            if isinstance(answer, Exception):
+                waiting.set_exception(answer)
+            else:
+                waiting.set_result(answer)
 
     async def _converse(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands over one connection and read an answer to each; then raise the first that is an error.
+        """Send commands over one connection and read an answer to each, which may be an error.
 
         The client's own way costs twice as much: it packs in Python, and counts for whom might want to know.
         """
@@ -181,9 +211,6 @@ class Redis:
             answers = [await _answer(connection) for _ in commands]
         finally:
             await pool.release(connection)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
         return answers
 
     def _nodes(self) -> list[Any]:
@@ -235,7 +262,8 @@ class _RedisCluster(Redis):
         return answers
 
     async def _carry_out(self, command: Command, node: Any) -> Any:
-        return await (node or self._client).execute_command(*command)
+        async with asyncio.timeout(_PATIENCE), self._room:
+            return await (node or self._client).execute_command(*command)
 
     def _nodes(self) -> list[Any]:
         nodes: list[Any] = self._client.get_primaries()
