@@ -184,7 +184,7 @@ def panels_of(figures: dict[str, Figure]) -> list[Panel]:
         ),
         Panel(
             "Reading a session among many, in microseconds",
-            "By their number. Dashed: the driver reading the same key. Beside the name: the slowest by the first.",
+            "By their number. Dashed: the driver by itself. Beside the name: the last by the first.",
             curves=[_curve(figures, store) for store in STORES],
         ),
         Panel(
@@ -201,7 +201,7 @@ def panels_of(figures: dict[str, Figure]) -> list[Panel]:
 
 def _curve(figures: dict[str, Figure], store: str) -> Curve:
     times = [figures[f"session read, {store}, {size} sessions"] for size in SIZES]
-    growth = figures[f"{store}: the slowest beside that at {SIZES[0]}"].ours
+    growth = figures[f"{store}: at {SIZES[-1]} beside {SIZES[0]}"].ours
     ours, beside = ([number(printed) for printed in column] for column in zip(*times, strict=True))
     return Curve(f"{store} x {growth}", store.lower(), ours, beside)
 

@@ -26,6 +26,7 @@ from ostiary.database.rows import RowMakers
 from ostiary.errors import ConfigurationError, Unavailable
 
 _PATIENCE = 5.0  # seconds to wait for another process that is writing
+_CACHE = 16_384  # KiB that reads may keep of the file: the upper part of every index, of a million sessions too
 _LONGEST_PAUSE = 0.02  # seconds between two tries
 _UNIQUE = {
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
@@ -325,6 +326,7 @@ def _connect(path: Path, synchronous: str) -> SQLiteDatabase:
         writer.execute("PRAGMA foreign_keys = ON")
         reader = _connection(path)
         reader.execute("PRAGMA query_only = ON")
+        reader.execute(f"PRAGMA cache_size = -{_CACHE}")
     except BaseException:
         writer.close()
         raise

@@ -9,7 +9,7 @@ LOCK = "FOR NO KEY UPDATE"
 
 _QUOTED = r"""'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/"""
 _PARAMETER = re.compile(_QUOTED + r"|::|:([A-Za-z_][A-Za-z0-9_]*)", re.DOTALL)
-_TYPE = re.compile(_QUOTED + r"|\b(?P<type>BLOB|INTEGER|TEXT)\b|(?P<strict>\s*\bSTRICT\b)", re.DOTALL)
+_TYPE = re.compile(_QUOTED + r"|\b(?P<type>BLOB|INTEGER|TEXT)\b|(?P<strict>\s*\bSTRICT\b(, WITHOUT ROWID)?)", re.DOTALL)
 _POSTGRESQL_TYPES = {"BLOB": "BYTEA", "INTEGER": "BIGINT", "TEXT": 'TEXT COLLATE "C"'}
 
 

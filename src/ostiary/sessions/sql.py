@@ -43,14 +43,14 @@ class SqlSessions(SessionStore):
         self._db = db
         self._memo: Memo[bytes, tuple[Value, ...]] = Memo(db)
         columns = ", ".join("a." + name for name in account_columns)
-        self._select = (
+        self.statement = (
             f"SELECT {_OF_SESSION}, a.privilege_epoch, {columns}"
             " FROM sessions s LEFT JOIN accounts a ON a.id = s.account_id"
             f" WHERE s.id_hash = :id_hash AND (s.account_id IS NULL OR {_STANDS})"
         )
 
     async def find(self, id_hash: bytes, now: int) -> Found | None:
-        row = await self._memo.get(id_hash, lambda: self._db.fetch_tuple(self._select, id_hash=id_hash))
+        row = await self._memo.get(id_hash, lambda: self._db.fetch_tuple(self.statement, id_hash=id_hash))
         if row is None:
             return None
         session = Session(*row[: len(_NAMES)])  # type: ignore[arg-type]  # the columns are those of the struct

@@ -47,7 +47,7 @@ CREATE TABLE sessions (
     user_agent TEXT NOT NULL,
     bound_key BLOB NOT NULL,
     bound_at INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 INSERT INTO sessions SELECT id_hash, id, account_id, 0, 0, amr, 'aal1', authenticated_at, created_at, seen_at,
     idle_expires_at - seen_at, idle_expires_at, expires_at, 0, 0, address, user_agent, CAST('' AS BLOB), 0
     FROM sessions_before;
