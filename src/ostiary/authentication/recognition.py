@@ -164,7 +164,7 @@ class Recognition:
             return False
         if self._binding == "end" and not same_network(session.address, facts.address):
             return True
-        return not same_device(session.user_agent, facts.user_agent)
+        return session.user_agent != facts.user_agent and not same_device(session.user_agent, facts.user_agent)
 
     async def _moved(self, session: Session, facts: RequestFacts) -> Recognised | None:
         nobody, owner, at = self.anonymous(facts), session.account_id, facts.at

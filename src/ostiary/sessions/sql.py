@@ -41,7 +41,7 @@ class SqlSessions(SessionStore):
     def __init__(self, db: Database, account_columns: Sequence[str]) -> None:
         """``account_columns``: what to read along of ``accounts``, since every request needs both."""
         self._db = db
-        self._memo: Memo[bytes, tuple[Value, ...]] = Memo(db)
+        self._memo: Memo[bytes, Found] = Memo(db)
         columns = ", ".join("a." + name for name in account_columns)
         self.statement = (
             f"SELECT {_OF_SESSION}, a.privilege_epoch, {columns}"
@@ -50,14 +50,18 @@ class SqlSessions(SessionStore):
         )
 
     async def find(self, id_hash: bytes, now: int) -> Found | None:
-        row = await self._memo.get(id_hash, lambda: self._db.fetch_tuple(self.statement, id_hash=id_hash))
+        found = await self._memo.get(id_hash, lambda: self._read(id_hash))
+        if found is None or found.session.idle_expires_at <= now:
+            return None
+        if found.session.is_due(now):
+            await self._touch(found.session, now)
+        return found
+
+    async def _read(self, id_hash: bytes) -> Found | None:
+        row = await self._db.fetch_tuple(self.statement, id_hash=id_hash)
         if row is None:
             return None
         session = Session(*row[: len(_NAMES)])  # type: ignore[arg-type]  # the columns are those of the struct
-        if session.idle_expires_at <= now:
-            return None
-        if session.is_due(now):
-            await self._touch(session, now)
         if session.account_id is None:
             return Found(session, None, 0)
         return Found(session, row[len(_NAMES) + 1 :], row[len(_NAMES)])  # type: ignore[arg-type]
