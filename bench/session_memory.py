@@ -21,6 +21,7 @@ import msgspec
 import uvloop
 
 from bench.figures import line, plain
+from bench.sample_sessions import sample_session
 from bench.stores import REDIS, environment, settings_of
 from ostiary.accounts import Account
 from ostiary.base.clock import DAY, system_clock
@@ -174,21 +175,12 @@ def _sessions(random_source: random.Random) -> Any:
         by_4 = ".".join(str(random_source.randint(1, 254)) for _ in range(4))
         by_6 = "2001:db8:" + ":".join(f"{random_source.randint(4096, 65535):x}" for _ in range(6))
         began = now - random_source.randint(0, DAY)
-        yield Session(
-            id=new_id("ses", began),
+        yield sample_session(
+            id_=new_id("ses", began),
             id_hash=random_source.randbytes(32),
             account_id=new_id("acc", began),
-            epoch=0,
-            privilege_epoch=0,
-            amr="pwd",
-            acr="aal1",
-            authenticated_at=began,
-            created_at=began,
-            seen_at=now,
-            idle=7 * DAY,
-            expires_at=began + 30 * DAY,
-            remembered=False,
-            superseded=False,
+            began=began,
+            now=now,
             address=by_4 if number % 2 else by_6,
             user_agent=user_agent,
         )

@@ -24,6 +24,7 @@ import msgspec
 import uvloop
 
 from bench.figures import line, plain
+from bench.sample_sessions import sample_session
 from bench.stores import REDIS, STORES, environment, settings_of
 from ostiary.accounts import Account
 from ostiary.app import Ostiary
@@ -47,21 +48,12 @@ Read = Callable[[int], Awaitable[object]]
 
 def session_of(number: int, now: int) -> Session:
     """The session whose secret is ``secret-<number>``; ten of them are of one account."""
-    return Session(
-        id=f"ses_{number:026d}",
+    return sample_session(
+        id_=f"ses_{number:026d}",
         id_hash=digest(f"secret-{number}"),
         account_id=f"acc_{number // 10:026d}",
-        epoch=0,
-        privilege_epoch=0,
-        amr="pwd",
-        acr="aal1",
-        authenticated_at=now,
-        created_at=now,
-        seen_at=now,
-        idle=7 * 86_400_000,
-        expires_at=now + 30 * 86_400_000,
-        remembered=False,
-        superseded=False,
+        began=now,
+        now=now,
         address=f"203.0.113.{number % 256}",
         user_agent=_USER_AGENT,
     )

@@ -17,7 +17,7 @@ COOKIE = "ostiary_session"
 
 def facade(ostiary: Ostiary) -> Sessions:
     """The sessions of an installation, for what has no door of its own."""
-    return ostiary._sweepers._sessions
+    return ostiary.use.sessions
 
 
 def secret_of(client: httpx.AsyncClient) -> str:

@@ -84,7 +84,7 @@ class PasswordChange:
     async def _renew(self, caller: Caller) -> Renewed | None:
         """The new secret; None where a later request brings it. The password is changed, whatever comes of this."""
         with suppress(Unavailable):
-            found = await self._sessions.find_by_hash(caller.session_key, caller.at) if caller.session_key else None
+            found = await self._sessions.of_caller(caller)
             if found is not None:
                 epoch, proved = found.privilege_epoch, (PASSWORD_AMR, AAL1)
                 rotated = await self._sessions.rotate(found.session, caller.at, privilege_epoch=epoch, proved=proved)

@@ -118,7 +118,7 @@ class SignIns:
         """
         # No permission needed: it is the caller's own sign-in, or that of whoever holds its refresh token.
         account_id, sign_in_id = caller.account_id, caller.session_id
-        if caller.step_up and (found := await self._sessions.find_by_hash(caller.session_key, caller.at)) is not None:
+        if caller.step_up and (found := await self._sessions.of_caller(caller)) is not None:
             account_id, sign_in_id = found.session.account_id, found.session.id
         if refresh_token is not None and (family := await self._refresh_tokens.family_of(refresh_token)) is not None:
             account_id, sign_in_id = family.account_id, family.id

@@ -62,7 +62,7 @@ class StepUp:
         """
         if caller.method == "token":
             raise Forbidden("A token is not proved again: sign in for another one.")
-        found = await self._sessions.find_by_hash(caller.session_key, caller.at) if caller.session_key else None
+        found = await self._sessions.of_caller(caller)
         if found is None or found.account is None:
             raise Unauthenticated
         return found, Account(*found.account)  # type: ignore[arg-type]  # read by the names of its fields

@@ -85,7 +85,7 @@ class SessionDataStore:
         raise Unavailable(retry_after=1)
 
     async def _open(self, caller: Caller) -> Session:
-        found = await self._sessions.find_by_hash(caller.session_key, caller.at)
+        found = await self._sessions.of_caller(caller)
         if found is None:
             raise Unauthenticated
         return found.session

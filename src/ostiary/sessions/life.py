@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ostiary.authorization import Caller
 from ostiary.base.clock import SECOND
 from ostiary.base.ids import new_id
 from ostiary.base.tokens import digest, new_token
 from ostiary.database import Database, Transaction
 from ostiary.errors import TooManySessions, Unavailable
+from ostiary.sessions.devices import MAX_USER_AGENT
 from ostiary.sessions.model import Found, Session, SessionData
 from ostiary.sessions.sql import hold_account
 from ostiary.sessions.store import Limit, SessionStore
 from ostiary.settings import LONGEST_SESSION, SessionSettings
-
-MAX_USER_AGENT = 512
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -105,15 +105,18 @@ class Sessions:
         return token, session
 
     async def find(self, token: str, now: int) -> Found | None:
-        """The open session that this secret opens; its sliding expiry moves on."""
-        return await self.find_by_hash(digest(token), now)
-
-    async def find_by_hash(self, id_hash: bytes, now: int) -> Found | None:
-        """The same, for who has found it once already.
+        """The open session that this secret opens; its sliding expiry moves on.
 
         Raises:
             Unavailable: there is none here, but some are kept in a store that this process does not know.
         """
+        return await self._find(digest(token), now)
+
+    async def of_caller(self, caller: Caller) -> Found | None:
+        """The open session that the caller's request came with, as it is now; None for who came with none."""
+        return await self._find(caller.session_key, caller.at) if caller.session_key else None
+
+    async def _find(self, id_hash: bytes, now: int) -> Found | None:
         for store in self._stores:
             if (found := await store.find(id_hash, now)) is not None:
                 return found

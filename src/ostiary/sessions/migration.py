@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 import msgspec
@@ -54,9 +53,12 @@ class SessionMigration:
         await note_redis(self._db, used=True)
         total, moved = await source.count(), 0
         for _ in range(_PASSES):
-            done, changed = await self._pass(source, target, partial(_report, progress, moved, total))
-            moved += done
-            if not (done or changed):
+            empty = True
+            async for taken in self._pass(source, target):
+                empty = False
+                moved += taken
+                progress(moved, total)
+            if empty:
                 break
         else:
             raise Unavailable("The sessions keep changing; ask again when there is less to do.")
@@ -66,21 +68,14 @@ class SessionMigration:
             await record(tx, caller.at, Event.SESSIONS_MIGRATED, caller.actor, to=to, sessions=moved)
         return Migrated(moved)
 
-    async def _pass(
-        self, source: SessionStore, target: SessionStore, progress: Callable[[int], None]
-    ) -> tuple[int, int]:
-        """Move what is there; what changed under our hands is taken back, and moves with the next pass."""
-        moved, left = 0, 0
+    async def _pass(self, source: SessionStore, target: SessionStore) -> AsyncIterator[int]:
+        """Move what is there, telling how many after each batch.
+
+        What changed under our hands is taken back, and moves with the next pass.
+        """
         async for batch in source.batches(_BATCH):
             await target.put(batch)
             changed = await source.remove(batch)
             if changed:
                 await target.remove(changed)
-            moved += len(batch) - len(changed)
-            left += len(changed)
-            progress(moved)
-        return moved, left
-
-
-def _report(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
-    progress(before + done, total)
+            yield len(batch) - len(changed)

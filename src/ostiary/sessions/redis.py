@@ -147,8 +147,10 @@ class RedisSessions(SessionStore):
 
     async def _begin_within(self, limit: Limit, account_id: str, session: Session) -> None:
         try:
-            while not await self._add(session, await self._make_room(account_id, session, limit)):
-                pass  # another sign-in of this account came between
+            added = False
+            while not added:  # once more where another sign-in of this account came between
+                among = await self._make_room(account_id, session, limit)
+                added = await self._add(session, among)
         except TooManySessions:
             await self._redis.execute("DEL", self._session_key(session.id_hash))
             raise
