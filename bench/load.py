@@ -1,4 +1,4 @@
-"""A closed loop of GET requests over a few connections, in a process of its own: ``python -m bench.load``.
+"""A closed loop of requests over a few connections, in a process of its own: ``python -m bench.load``.
 
 Writes the bytes of one prepared request and looks for the length of the answer, so that the client costs a fraction of
 what any server does. Prints requests a second, and how many answers were not 200.
@@ -16,21 +16,24 @@ from typing import cast
 from bench.figures import cores
 
 
-def requests_per_second(port: int, path: str, headers: dict[str, str], seconds: float, connections: int = 8) -> float:
-    """Load a server from another process on the load's core.
+def requests_per_second(
+    port: int, path: str, headers: dict[str, str], seconds: float, connections: int = 8, *, body: bytes = b""
+) -> float:
+    """Load a server from another process on the load's core: GET, or POST where there is a ``body``.
 
     Raises:
         RuntimeError: an answer was not 200.
     """
     lines = [
-        f"GET {path} HTTP/1.1",
+        f"{'POST' if body else 'GET'} {path} HTTP/1.1",
         f"Host: localhost:{port}",
+        *([f"Content-Length: {len(body)}"] if body else []),
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
     request = "\r\n".join(lines) + "\r\n\r\n"
     done = subprocess.run(
         [sys.executable, "-m", "bench.load", str(port), str(seconds), str(connections), str(cores()[1])],
-        input=request.encode(),
+        input=request.encode() + body,
         capture_output=True,
         check=True,
     )

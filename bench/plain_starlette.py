@@ -1,4 +1,4 @@
-"""The baseline of ``who_am_i``: one Starlette route, decoding nothing and asking nobody."""
+"""The baseline of questions over HTTP: one Starlette route that asks nobody, and of a POST reads the JSON."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from starlette.routing import Route
 
 def main(port: int, body: Any) -> None:
     async def answer(request: Request) -> JSONResponse:
+        if request.method == "POST":
+            await request.json()
         return JSONResponse(body)
 
-    app = Starlette(routes=[Route("/", answer)])
+    app = Starlette(routes=[Route("/", answer, methods=["GET", "POST"])])
     uvicorn.run(app, port=port, log_level="warning", access_log=False, lifespan="off", server_header=False)
 
 

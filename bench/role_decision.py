@@ -1,7 +1,8 @@
-"""What does a role decision in process cost, with 10 000 accounts and 1 000 roles on SQLite?
+"""What does a role check in process cost, with the caller's roles at hand, as more and more roles hold permissions?
 
-The whole question, freshness included: has anything changed in the database, this account's facts, the pure decision.
-Beside it, the pure decision alone.
+The pure decision over facts that are known, beside peers that are given the same: ten permissions a role, three roles
+of the caller. And once the whole question with 10 000 accounts and 1 000 roles on SQLite: has anything changed in the
+database, this account's facts, the pure decision.
 """
 
 from __future__ import annotations
@@ -9,76 +10,127 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
 
-from bench.figures import plain, seconds_of
-from bench.installation import open_in
-from ostiary.app import Ostiary
-from ostiary.authorization import Request, decide
+from bench.decision_facts import (
+    SIZES,
+    account_id,
+    add_accounts,
+    add_assignments,
+    add_roles,
+    authorizer_in,
+    database_in,
+    filling,
+    migrate,
+)
+from bench.decision_peers import Check, Peers, casbin_enforcer, cedar, cycled, entity, oso, request
+from bench.decision_series import compare, flat
+from bench.figures import plain
+from ostiary.authorization.decide import decide
+from ostiary.authorization.facts import Facts, RoleGraph, compile_subject
+from ostiary.authorization.model import Request, Resource
 
-ACCOUNTS = 10_000
-ROLES = 1_000
+QUESTION = "role check"
+GOAL = 2e-6
+ACTIONS = tuple(f"action{number}" for number in range(10))
+CHECKS = 20_000
+ACCOUNTS, ROLES = 10_000, 1_000
 ROUNDS = 9
 
 
-async def main() -> None:
+def main() -> None:
+    peers = Peers({"pycasbin": _casbin, "pycasbin, indexed": _casbin_fast, "Cedar": _cedar, "oso": _oso})
+    measured = {size: compare(QUESTION, size, peers, _ours(size), GOAL) for size in SIZES}
+    flat(QUESTION, measured, SIZES[0], 1.5)
+    uvloop.run(_whole())
+
+
+def _held(size: int) -> list[int]:
+    """The caller's roles."""
+    roles = size // 10
+    return [roles // 4, roles // 2, roles - 1]
+
+
+def _questions(size: int) -> list[tuple[str, str]]:
+    return [(f"type{role}", action) for role in _held(size) for action in ACTIONS]
+
+
+def _ours(size: int) -> Callable[[], float]:
+    graph = RoleGraph({f"role{n}": [f"type{n}.{action}" for action in ACTIONS] for n in range(size // 10)}, {})
+    subject = compile_subject("user", account_id(1), True, [(f"role{role}", None, "") for role in _held(size)], [])
+    facts = Facts(graph, subject)
+    requests = [Request(f"{type_}.{action}", Resource(type_, "1"), 0) for type_, action in _questions(size)]
+    assert all(decide(facts, each) for each in requests)
+
+    def measure() -> float:
+        start = time.process_time()
+        for _ in range(CHECKS // len(requests)):
+            for each in requests:
+                decide(facts, each)
+        return (time.process_time() - start) / (CHECKS // len(requests) * len(requests))
+
+    return measure
+
+
+def _casbin(size: int, *, fast: bool = False) -> Check:
+    rules = [(f"role{role}", f"type{role}", action) for role in range(size // 10) for action in ACTIONS]
+    links = {"g": [("ada", f"role{role}") for role in _held(size)]}
+    enforcer = casbin_enforcer("r.obj == p.obj && r.act == p.act && g(r.sub, p.sub)", rules, links, fast=fast)
+    question = cycled(_questions(size))
+    return lambda number: bool(enforcer.enforce("ada", *question(number)))
+
+
+def _casbin_fast(size: int) -> Check:
+    return _casbin(size, fast=True)
+
+
+def _cedar(size: int) -> Check:
+    actions = ", ".join(f'Action::"{action}"' for action in ACTIONS)
+    policies = "\n".join(
+        f'permit (principal in Role::"role{role}", action in [{actions}], resource == Type::"type{role}");'
+        for role in range(size // 10)
+    )
+    ask = cedar(policies, [entity("User", "ada", [("Role", f"role{role}") for role in _held(size)])])
+    question = cycled([request(("User", "ada"), action, ("Type", type_)) for type_, action in _questions(size)])
+    return lambda number: ask(question(number))
+
+
+def _oso(size: int) -> Check:
+    engine = oso(
+        (
+            "allow(user, action, kind) if has_role(user, role) and holds(role, action, kind);",
+            *(f'has_role("ada", "role{role}");' for role in _held(size)),
+            *(f'holds("role{role}", "{action}", "type{role}");' for role in range(size // 10) for action in ACTIONS),
+        )
+    )
+    question = cycled([(action, type_) for type_, action in _questions(size)])
+    return lambda number: bool(engine.is_allowed("ada", *question(number)))
+
+
+async def _whole() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        ostiary = await open_in(Path(folder))
-        await _fill(ostiary)
-        authorizer = ostiary.use.authorizer
-        accounts = [f"acc_{number:026d}" for number in range(0, ACCOUNTS, 10)]
-        for account in accounts:
-            assert await authorizer.decide(account, f"type{int(account[4:]) % ROLES}.read")
+        await migrate(Path(folder))
+        with filling(database_in(Path(folder))) as connection:
+            add_roles(connection, ROLES)
+            add_accounts(connection, range(ACCOUNTS))
+            assignments = ((account, (account + offset) % ROLES) for account in range(ACCOUNTS) for offset in range(3))
+            add_assignments(connection, assignments)
+        async with authorizer_in(Path(folder), remembered=ACCOUNTS) as authorizer:
+            questions = [(account_id(number), f"type{number % ROLES}.read") for number in range(0, ACCOUNTS, 10)]
 
-        async def whole() -> float:
-            questions = [(account, f"type{int(account[4:]) % ROLES}.read") for account in accounts]
-            start = time.perf_counter()
-            for account, permission in questions:
-                await authorizer.decide(account, permission)
-            return (time.perf_counter() - start) / len(questions)
+            async def whole() -> float:
+                start = time.process_time()
+                for account, permission in questions:
+                    assert await authorizer.decide(account, permission)
+                return (time.process_time() - start) / len(questions)
 
-        facts = await authorizer.facts(accounts[7])
-        request = Request("type70.read", None, 0)
-        pure = statistics.median(seconds_of(lambda: decide(facts, request), 20_000) for _ in range(ROUNDS))
-        asked = statistics.median([await whole() for _ in range(ROUNDS)])
-        await ostiary.close()
-    plain("role decision, the pure function", f"{pure * 1e6:.2f} us", "under 5 us", pure < 5e-6)
+            await whole()
+            asked = statistics.median([await whole() for _ in range(ROUNDS)])
     plain("role decision, freshness included (SQLite)", f"{asked * 1e6:.2f} us", "", True)
 
 
-async def _fill(ostiary: Ostiary) -> None:
-    async with ostiary.use.db.transaction() as tx:
-        for number in range(ROLES):
-            role = f"role{number}"
-            await tx.execute(
-                "INSERT INTO roles (name, description, builtin, created_at, updated_at) VALUES (:name, '', 0, 0, 0)",
-                name=role,
-            )
-            for action in ("read", "write", "delete"):
-                await tx.execute(
-                    "INSERT INTO role_permissions (role, permission) VALUES (:role, :permission)",
-                    role=role,
-                    permission=f"type{number}.{action}",
-                )
-        for number in range(ACCOUNTS):
-            account = f"acc_{number:026d}"
-            await tx.execute(
-                "INSERT INTO accounts (id, kind, status, name, created_at, updated_at)"
-                " VALUES (:id, 'user', 'active', '', 0, 0)",
-                id=account,
-            )
-            for offset in (0, 1, 2):
-                await tx.execute(
-                    "INSERT INTO role_assignments (id, account_id, role, resource_type, resource_id, created_at)"
-                    " VALUES (:id, :account, :role, '', '', 0)",
-                    id=f"asg_{number}_{offset}",
-                    account=account,
-                    role=f"role{(number + offset) % ROLES}",
-                )
-        await tx.bump("authorization")
-
-
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()

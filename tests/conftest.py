@@ -12,12 +12,13 @@ import pytest
 from ostiary.app import Ostiary
 from tests.support import services
 from tests.support.installation import LiveServer, new_client, settings_for_test
+from tests.support.sqlite import new_sqlite
 from tests.support.time import ManualClock
 
 if TYPE_CHECKING:
     from ostiary.database import Database
 
-pytest_plugins = ["tests.support.alone", "tests.support.reporting"]
+pytest_plugins = ["tests.support.alone", "tests.support.reporting", "tests.support.rsa_keys"]
 
 
 @pytest.fixture
@@ -27,9 +28,15 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def empty_sqlite_url(tmp_path: Path) -> str:
     """The URL of an SQLite database that does not exist yet."""
     return f"sqlite:///{tmp_path / 'ostiary.db'}"
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite database with every migration applied."""
+    return new_sqlite(tmp_path / "ostiary.db")
 
 
 @pytest.fixture(scope="session")
@@ -45,16 +52,32 @@ def postgres_server() -> Iterator[services.Postgres]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: services.Postgres) -> Iterator[str]:
+def empty_postgres_url(postgres_server: services.Postgres) -> Iterator[str]:
     """The URL of an empty PostgreSQL database that only this test has."""
-    name = postgres_server.lend()
+    name = postgres_server.lend_empty()
+    yield postgres_server.url(name)
+    postgres_server.take_back(name)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: services.Postgres) -> Iterator[str]:
+    """The URL of a PostgreSQL database with every migration applied, that only this test has."""
+    name = postgres_server.lend_migrated()
     yield postgres_server.url(name)
     postgres_server.take_back(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
+def empty_database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, once for each kind."""
+    fixture = {"sqlite": "empty_sqlite_url", "postgresql": "empty_postgres_url"}[request.param]
+    url: str = request.getfixturevalue(fixture)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database with every migration applied, once for each kind."""
     fixture = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
     url: str = request.getfixturevalue(fixture)
     return url
@@ -63,11 +86,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open database with every migration applied, once for each kind; ``database_url`` is its URL."""
-    from ostiary.database import Database, migrate
+    from ostiary.database import Database
 
     opened = await Database.open(database_url)
     try:
-        await migrate(opened)
         yield opened
     finally:
         await opened.close()
@@ -76,7 +98,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def ostiary(database_url: str, clock: ManualClock) -> AsyncIterator[Ostiary]:
     """An installation in this process, once on each database, whose time is ``clock``."""
-    opened = await Ostiary.open(settings_for_test(database_url), clock=clock, migrate_first=True)
+    opened = await Ostiary.open(settings_for_test(database_url), clock=clock)
     try:
         yield opened
     finally:
@@ -110,7 +132,7 @@ async def installation(session_store: dict[str, object], clock: ManualClock) -> 
 
     async def open_one(**changed: object) -> Ostiary:
         settings = settings_for_test(**{**session_store, **changed})  # type: ignore[arg-type]
-        opened.append(await Ostiary.open(settings, clock=clock, migrate_first=True))
+        opened.append(await Ostiary.open(settings, clock=clock))
         return opened[-1]
 
     yield open_one

@@ -7,16 +7,23 @@ import contextlib
 import logging
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ostiary.accounts import Account, AccountAdministration, AccountStore, Profiles
+from ostiary.accounts import Account, AccountAdministration, AccountImport, AccountStore, Profiles
 from ostiary.audit import SYSTEM, Event, record
 from ostiary.authentication import (
+    ApiKeys,
+    Devices,
+    Dispatcher,
     EmailChange,
+    Enrolments,
     FirstAdministrator,
     Flows,
+    KeyRecognition,
+    OwnCredentials,
     PasswordChange,
     Recognition,
+    Recovery,
     Registration,
     SignIn,
     SignIns,
@@ -24,20 +31,52 @@ from ostiary.authentication import (
     Verification,
 )
 from ostiary.authentication.completion import Completion
+from ostiary.authentication.factor_removal import FactorRemovals
+from ostiary.authentication.freshness import Freshness
+from ostiary.authentication.guessing import Guessing
 from ostiary.authentication.letters import Letters
+from ostiary.authentication.limits import Limits, SqlLimits
 from ostiary.authentication.password_confirmation import PasswordConfirmation
+from ostiary.authentication.steps import Steps
 from ostiary.authentication.throttle import Throttle
-from ostiary.authorization import Assignments, AuditReading, Authorizer, AuthZen, Caller, Grants, Roles
+from ostiary.authorization import (
+    AccessControl,
+    Assignments,
+    AuditReading,
+    Authorizer,
+    AuthZen,
+    Caller,
+    Entities,
+    Grants,
+    Models,
+    Policies,
+    Relations,
+    Roles,
+)
+from ostiary.authorization.search import Search
+from ostiary.authorization.trial import Trials
 from ostiary.base.clock import MINUTE, SECOND, Clock, system_clock
 from ostiary.base.gcra import Limiter
-from ostiary.credentials import Passwords
+from ostiary.base.http import HttpClient
+from ostiary.credentials import (
+    CredentialStore,
+    EmailCodes,
+    Passkeys,
+    Passwords,
+    RecoveryCodes,
+    SmsCodes,
+    Totp,
+)
+from ostiary.credentials.api_key_store import ApiKeyStore
+from ostiary.credentials.breached import BreachedPasswords
+from ostiary.credentials.face import Credential, Enrollable
 from ostiary.crypto import KeyRing, PasswordHasher, Sealer, Unsealable, derive_key, parse_master_key
-from ostiary.database import Database, Transaction, migrate, require_migrated
+from ostiary.database import Database, Sweeper, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError
-from ostiary.notify import FailedMail, Mailer
-from ostiary.sessions import DeviceBoundSessions, SessionDataStore, Sessions, SessionStore, SqlSessions
-from ostiary.sessions.life import in_redis, note_redis
-from ostiary.sessions.migration import SessionMigration, StoreName
+from ostiary.notify import FailedMessage, Mailer
+from ostiary.sessions import DeviceBoundSessions, SessionDataStore, Sessions
+from ostiary.sessions.migration import SessionMigration
+from ostiary.sessions.opening import open_redis, session_stores
 from ostiary.sessions.places import Places
 from ostiary.settings import Settings
 from ostiary.tokens import AccessTokens, RefreshTokens, SigningKeys
@@ -60,10 +99,10 @@ class Ostiary:
     ...     await ostiary.use.accounts.by_identifier("ada@example.com")
     """
 
-    def __init__(self, use: UseCases, csrf_key: bytes, sweepers: Sweepers) -> None:
+    def __init__(self, use: UseCases, csrf_key: bytes, sweeper: Sweeper) -> None:
         self.use = use
         self._csrf_key = csrf_key
-        self._sweepers = sweepers
+        self._sweeper = sweeper
         self._stop = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -99,7 +138,7 @@ class Ostiary:
         """
         if settings.master_key is None:
             raise ConfigurationError(["master_key: is not set; it seals the secrets in the database"])
-        redis = await _open_redis(settings, db)
+        redis = await open_redis(settings, db)
         try:
             return await _compose(cls, settings, clock, db, redis, parse_master_key(settings.master_key.reveal()))
         except BaseException as cause:
@@ -133,6 +172,7 @@ class Ostiary:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self.use.places.close()
+        await self.use.http.close()
         if self.use.redis is not None:
             await self.use.redis.close()
         await self.use.db.close()
@@ -154,68 +194,17 @@ class Ostiary:
     async def _sweep(self) -> None:
         while not self._stop.is_set():
             try:
-                await self._sweepers.sweep(self.use.clock())
+                await self._sweeper(self.use.clock())
             except Exception:  # noqa: BLE001 - this loop ends only when it is told to
                 _log.exception("sweeping failed; it is tried again")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _SWEEP_EVERY)
 
 
-class Sweepers:
-    """Deletes what has expired, in small bites, so that nobody waits for it."""
+def _limits_in(redis: Redis, secret: bytes) -> Limits:
+    from ostiary.authentication.limits.redis import RedisLimits
 
-    def __init__(
-        self,
-        db: Database,
-        accounts: AccountStore,
-        sessions: Sessions,
-        refresh_tokens: RefreshTokens,
-        flows: Flows,
-        pending_ttl: int,
-    ) -> None:
-        self._db = db
-        self._accounts = accounts
-        self._sessions = sessions
-        self._refresh_tokens = refresh_tokens
-        self._flows = flows
-        self._pending_ttl = pending_ttl * SECOND
-
-    async def sweep(self, now: int) -> int:
-        """One pass over everything that expires; returns how many rows went."""
-        swept = 0
-        for room in (self._sessions, self._refresh_tokens, self._flows):
-            while True:
-                async with self._db.transaction() as tx:
-                    gone = await room.sweep(tx, now)
-                swept += gone
-                if gone < 500:
-                    break
-        async with self._db.transaction() as tx:
-            swept += await self._accounts.sweep_pending(tx, now - self._pending_ttl)
-        return swept
-
-
-async def _open_redis(settings: Settings, db: Database) -> Redis | None:
-    if settings.redis.url is None:
-        if await in_redis(db):
-            fault = "is not set, but sessions are kept in Redis; `ostiary sessions migrate --to database` moves them"
-            raise ConfigurationError([f"redis.url: {fault}"])
-        return None
-    from ostiary.database.redis import Redis
-
-    redis = await Redis.open(settings.redis.url, settings.redis.prefix)
-    if settings.sessions.store == "redis":
-        await note_redis(db, used=True)
-    return redis
-
-
-def _session_stores(db: Database, redis: Redis | None) -> dict[StoreName, SessionStore]:
-    stores: dict[StoreName, SessionStore] = {"database": SqlSessions(db, Account.__struct_fields__)}
-    if redis is not None:
-        from ostiary.sessions.redis import RedisSessions
-
-        stores["redis"] = RedisSessions(redis, db, Account.__struct_fields__)
-    return stores
+    return RedisLimits(redis, secret)
 
 
 async def _compose(
@@ -235,20 +224,24 @@ async def _compose(
         passes=settings.passwords.passes,
         max_queue=settings.passwords.queue,
     )
+    http = HttpClient()
     mailer = Mailer(
         db,
         sealer,
         clock,
         settings.mail,
+        settings.sms,
+        http,
         site_name=settings.site_name,
         issuer=settings.issuer,
-        on_failure=_record_failed_mail,
+        on_failure=_record_failed_message,
     )
     authorizer = Authorizer(db, clock)
+    relations = Relations(db, authorizer, clock)
     accounts = AccountStore(db)
     profiles = Profiles(db, accounts)
-    passwords = Passwords(db, hasher, settings.passwords)
-    stores = _session_stores(db, redis)
+    passwords = Passwords(db, hasher, settings.passwords, BreachedPasswords(http, settings.passwords))
+    stores = session_stores(db, redis, Account.__struct_fields__)
     stores_in_turn = sorted(stores, key=lambda name: name != settings.sessions.store)
     sessions = Sessions(db, [stores[name] for name in stores_in_turn], settings.sessions)
     device_bound = DeviceBoundSessions(db, sessions, derive_key(master_key, "device-bound sessions"), settings)
@@ -257,48 +250,179 @@ async def _compose(
     flows = Flows(db, settings.registration)
     letters = Letters(mailer, settings)
     places = Places.open(settings.geo.database)
-    throttle = Throttle(settings.limits)
+    counted_here = SqlLimits(db, derive_key(master_key, "limits"))
+    limits = counted_here if redis is None else _limits_in(redis, derive_key(master_key, "limits"))
+    throttle = Throttle(limits, settings.limits)
     new_sessions = settings.limits.anonymous_session_address
-    confirm = PasswordConfirmation(db, passwords, throttle)
-    completion = Completion(sessions, access_tokens, refresh_tokens)
+    credential_store = CredentialStore(db)
+    email_codes = EmailCodes(mailer, sealer, settings)
+    recovery_codes = RecoveryCodes(db, derive_key(master_key, "recovery codes"))
+    passkeys = Passkeys(credential_store, settings)
+    sms_codes = SmsCodes(credential_store, mailer, sealer, settings)
+    enrollable: dict[str, Enrollable[Any]] = {
+        "passkey": passkeys,
+        "totp": Totp(credential_store, sealer, site_name=settings.site_name),
+        "sms_code": sms_codes,
+    }
+    credentials: dict[str, Credential[Any]] = {
+        "password": passwords,
+        **enrollable,
+        "email_code": email_codes,
+        "recovery_code": recovery_codes,
+    }
+    offered = frozenset(credential.type for credential in credentials.values() if credential.available)
+    freshness = Freshness(db, settings.sign_in)
+    devices = Devices(db, settings.sign_in, places)
+    confirm = PasswordConfirmation(db, passwords, devices, throttle)
+    guessing = Guessing(throttle)
+    steps = Steps(flows, settings.sign_in, offered)
+    completion = Completion(
+        db,
+        flows,
+        sessions,
+        access_tokens,
+        refresh_tokens,
+        devices,
+        letters,
+        throttle,
+        settings.sign_in,
+        offered,
+    )
+    step_up = StepUp(accounts, sessions, access_tokens, refresh_tokens, settings)
+    recovery = Recovery(
+        db,
+        accounts,
+        passwords,
+        email_codes,
+        flows,
+        steps,
+        sessions,
+        refresh_tokens,
+        devices,
+        letters,
+        throttle,
+        settings.recovery,
+    )
+    enrolments = Enrolments(
+        db, accounts, enrollable, sms_codes, flows, devices, freshness, letters, throttle, sessions, settings.sign_in
+    )
+    factor_removals = FactorRemovals(
+        db,
+        accounts,
+        enrolments,
+        recovery,
+        sessions,
+        refresh_tokens,
+        letters,
+        authorizer,
+        freshness,
+        settings.recovery,
+    )
+    api_keys = ApiKeyStore(db, Account.__struct_fields__)
     use = UseCases(
         settings=settings,
         clock=clock,
         db=db,
         redis=redis,
+        http=http,
         keys=keys,
         signing_keys=SigningKeys(db, keys),
         mailer=mailer,
         places=places,
+        limits=limits,
         passwords=passwords,
         accounts=accounts,
         authorizer=authorizer,
         audit=AuditReading(db),
         profiles=profiles,
-        account_administration=AccountAdministration(db, accounts, passwords, sessions, refresh_tokens, authorizer),
+        account_administration=AccountAdministration(
+            db, accounts, passwords, sessions, refresh_tokens, authorizer, freshness.require_of_administrator
+        ),
+        account_import=AccountImport(db, passwords, derive_key(master_key, "imported accounts"), clock),
         roles=Roles(db, authorizer, clock),
         assignments=Assignments(db, authorizer, clock),
         grants=Grants(db, authorizer, clock),
-        authzen=AuthZen(authorizer),
+        policies=Policies(db, authorizer, clock),
+        models=Models(db, authorizer, clock),
+        relations=relations,
+        access_control=AccessControl(db, authorizer, relations),
+        entities=Entities(db, authorizer, clock),
+        search=Search(db, authorizer),
+        trials=Trials(db, clock),
+        authzen=AuthZen(db, authorizer, Search(db, authorizer)),
         registration=Registration(db, accounts, passwords, flows, letters, throttle, settings),
-        verification=Verification(db, accounts, passwords, flows, completion, letters, throttle),
-        sign_in=SignIn(db, accounts, passwords, flows, completion, letters, throttle),
+        verification=Verification(
+            db, accounts, passwords, email_codes, flows, steps, completion, access_tokens, letters, throttle
+        ),
+        sign_in=SignIn(db, accounts, passwords, steps, completion, devices, guessing, letters),
         sign_ins=SignIns(db, accounts, sessions, access_tokens, refresh_tokens, authorizer, places),
-        password_change=PasswordChange(db, profiles, passwords, sessions, refresh_tokens, flows, letters, confirm),
-        email_change=EmailChange(db, accounts, profiles, flows, letters, throttle, confirm),
-        first_administrator=FirstAdministrator(db, accounts, passwords, flows, completion, settings),
-        step_up=StepUp(db, sessions, confirm),
+        password_change=PasswordChange(
+            db, profiles, passwords, sessions, refresh_tokens, enrolments, freshness, letters, confirm
+        ),
+        email_change=EmailChange(db, accounts, profiles, flows, letters, throttle, confirm, freshness),
+        first_administrator=FirstAdministrator(
+            db, accounts, passwords, flows, steps, completion, access_tokens, settings
+        ),
+        dispatcher=Dispatcher(
+            db,
+            accounts,
+            credentials,
+            email_codes,
+            recovery_codes,
+            flows,
+            steps,
+            completion,
+            step_up,
+            recovery,
+            enrolments,
+            devices,
+            guessing,
+            letters,
+            settings.sign_in,
+        ),
+        enrolments=enrolments,
+        own_credentials=OwnCredentials(
+            db,
+            accounts,
+            credentials,
+            credential_store,
+            passwords,
+            recovery_codes,
+            passkeys,
+            enrolments,
+            freshness,
+            letters,
+            settings.sign_in,
+        ),
+        factor_removals=factor_removals,
+        devices=devices,
+        passkeys=passkeys,
+        step_up=step_up,
         recognition=Recognition(db, accounts, sessions, device_bound, access_tokens, authorizer, settings.sessions),
+        key_recognition=KeyRecognition(db, api_keys, authorizer),
+        api_keys=ApiKeys(db, api_keys, accounts, authorizer, freshness, letters),
         sessions=sessions,
         device_bound=device_bound,
         session_migration=SessionMigration(db, stores),
         session_data=SessionDataStore(sessions, Limiter(new_sessions.count, new_sessions.seconds)),
     )
-    sweepers = Sweepers(db, accounts, sessions, refresh_tokens, flows, settings.registration.pending_ttl)
-    return cls(use, derive_key(master_key, "csrf"), sweepers)
-
-
-async def _record_failed_mail(tx: Transaction, now: int, mail: FailedMail) -> None:
-    await record(
-        tx, now, Event.MAIL_FAILED, SYSTEM, mail.account_id, mail=mail.id, reason=mail.reason, attempts=mail.attempts
+    pending_ttl = settings.registration.pending_ttl * SECOND
+    sweeper = Sweeper(
+        db,
+        [
+            sessions.sweep,
+            refresh_tokens.sweep,
+            flows.sweep,
+            devices.sweep,
+            counted_here.sweep,
+            lambda tx, now: accounts.sweep_pending(tx, now - pending_ttl),
+        ],
+        factor_removals.apply_due,
     )
+    return cls(use, derive_key(master_key, "csrf"), sweeper)
+
+
+async def _record_failed_message(tx: Transaction, now: int, failed: FailedMessage) -> None:
+    event = Event.MAIL_FAILED if failed.kind == "mail" else Event.SMS_FAILED
+    named: dict[str, Any] = {failed.kind: failed.id}
+    await record(tx, now, event, SYSTEM, failed.account_id, **named, reason=failed.reason, attempts=failed.attempts)

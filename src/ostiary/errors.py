@@ -64,13 +64,13 @@ class InvalidRequest(OstiaryError):
 class AmbiguousCredentials(InvalidRequest):
     code = "ambiguous_credentials"
     title = "The request carries more than one credential; send exactly one."
-    remedy = "Leave out all but one of the session cookie, the token cookie and the `Authorization` header."
+    remedy = "Leave out all but one of session cookie, token cookie, API key and the `Authorization` header."
 
 
 class WeakPassword(InvalidRequest):
     code = "weak_password"
     title = "This password cannot be used."
-    remedy = "Choose another password; `reason` is `too_short`, `too_long`, `own_name` or `common`."
+    remedy = "Choose another password; `reason` is `too_short`, `too_long`, `own_name`, `common` or `breached`."
 
 
 class InvalidChallenge(InvalidRequest):
@@ -101,16 +101,47 @@ class DeviceProofRequired(Unauthenticated):
     )
 
 
+class InsufficientAuthentication(Unauthenticated):
+    """RFC 9470 section 3: who asks has signed in, but not well enough, or too long ago.
+
+    ``extra`` says what is asked for: ``acr_values``, and ``max_age`` in seconds where the age of the proof counts.
+    """
+
+    code = "insufficient_user_authentication"
+    title = "Confirm that it is you to continue."
+    remedy = (
+        "Step up: begin a flow with the purpose `step_up` and the `acr_values` and `max_age` that are named, and send "
+        "the request again afterwards; a client that cannot, signs in again."
+    )
+
+    def __init__(self, level: str, max_age: int | None = None) -> None:
+        super().__init__(extra={"acr_values": level} | ({} if max_age is None else {"max_age": max_age}))
+        self.level = level
+        self.max_age = max_age
+
+
 class InvalidCredentials(Unauthenticated):
     code = "invalid_credentials"
     title = "The name or the password is not right."
     remedy = "Check the name and the password; which of the two was wrong, nobody is told."
 
 
+class UnknownPasskey(InvalidCredentials):
+    code = "unknown_passkey"
+    title = "This passkey is not known here."
+    remedy = (
+        "Sign in another way. `rp_id` and `credential_id` are for `PublicKeyCredential.signalUnknownCredential()`, by "
+        "which a browser tells whoever keeps the passkey that it is of no use."
+    )
+
+
 class InvalidToken(Unauthenticated):
     code = "invalid_token"
     title = "The token is not valid."
-    remedy = "Refresh the access token; where the refresh token is refused too, sign in again."
+    remedy = (
+        "Refresh the access token; where the refresh token is refused too, sign in again. Of an API key, look whether "
+        "all of it was copied; else its owner makes another one."
+    )
 
 
 class Forbidden(OstiaryError):
@@ -138,6 +169,12 @@ class AccountDisabled(Forbidden):
     remedy = "Ask an administrator to enable the account."
 
 
+class PersonRequired(Forbidden):
+    code = "person_required"
+    title = "This takes a person who has signed in."
+    remedy = "Sign in; an API key is no person and cannot reach what protects an account."
+
+
 class NotFound(OstiaryError):
     code = "not_found"
     status = 404
@@ -163,6 +200,12 @@ class UsernameTaken(Conflict):
     code = "username_taken"
     title = "This username is taken."
     remedy = "Choose another username."
+
+
+class LastCredential(Conflict):
+    code = "last_credential"
+    title = "Without this there would be no way to sign in any more."
+    remedy = "Add another credential first; `detail` says which kinds would do."
 
 
 class TooManySessions(Conflict):

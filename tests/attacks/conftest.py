@@ -31,7 +31,7 @@ from tests.support.time import ManualClock
 @pytest.fixture
 async def sqlite(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Ostiary]:
     """The fixture ``ostiary``, on SQLite only."""
-    async with await Ostiary.open(settings_for_test(sqlite_url), clock=clock, migrate_first=True) as opened:
+    async with await Ostiary.open(settings_for_test(sqlite_url), clock=clock) as opened:
         yield opened
 
 

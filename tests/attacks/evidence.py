@@ -28,13 +28,13 @@ def assert_refused(answer: httpx.Response, status: int, code: str, case: object 
 
 
 async def contents(ostiary: Ostiary, *, besides: Iterable[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table, read around the product; without the tables ``besides``."""
-    url = ostiary.use.settings.database.url
-    if url.startswith("sqlite:///"):
-        found = _of_sqlite(url.removeprefix("sqlite:///"))
-    else:
-        found = await _of_postgresql(url)
-    return {table: rows for table, rows in found.items() if table not in set(besides)}
+    """Every row of every table, read around the product; without the tables ``besides`` and what limits count."""
+    return {table: rows for table, rows in (await _tables(ostiary)).items() if table not in {*besides, "limits"}}
+
+
+async def counts(ostiary: Ostiary) -> list[tuple[Any, ...]]:
+    """What limits have counted in the database; a refusal counts too."""
+    return (await _tables(ostiary))["limits"]
 
 
 def later(ostiary: Ostiary) -> None:
@@ -42,6 +42,13 @@ def later(ostiary: Ostiary) -> None:
     clock = ostiary.use.clock
     assert isinstance(clock, ManualClock)
     clock.advance(1)
+
+
+async def _tables(ostiary: Ostiary) -> dict[str, list[tuple[Any, ...]]]:
+    url = ostiary.use.settings.database.url
+    if url.startswith("sqlite:///"):
+        return _of_sqlite(url.removeprefix("sqlite:///"))
+    return await _of_postgresql(url)
 
 
 def _of_sqlite(path: str) -> dict[str, list[tuple[Any, ...]]]:

@@ -9,6 +9,7 @@ import pytest
 
 from ostiary.app import Ostiary
 from tests.attacks.evidence import assert_refused, later
+from tests.support.authenticator import Authenticator
 from tests.support.installation import (
     PASSWORD,
     code_for,
@@ -16,7 +17,10 @@ from tests.support.installation import (
     new_administrator,
     new_client,
     new_person,
+    settings_for_test,
 )
+from tests.support.passkeys import Attempt
+from tests.support.time import ManualClock
 
 ADDRESS = "victim@example.com"
 ATTACKERS = "a password of the attacker"
@@ -60,9 +64,9 @@ async def test_the_attacker_registers_after_the_victim_and_before_her_proof(osti
     victims = await register(ostiary, PASSWORD)
     code = await code_for(ostiary, ADDRESS)
     attackers = await register(ostiary, ATTACKERS)
+    late = await code_for(ostiary, ADDRESS)
     assert (await verify(ostiary, flow=victims, code=code)).status_code == 200
     await assert_the_victims(ostiary)
-    late = await code_for(ostiary, ADDRESS)
     assert_refused(await verify(ostiary, flow=attackers, code=late), 400, "invalid_challenge")
 
 
@@ -171,3 +175,45 @@ async def _register_by_page(client: httpx.AsyncClient) -> None:
     fields = _hidden(await client.get("/register"))
     answer = await client.post("/register", data={**fields, "email": ADDRESS, "password": PASSWORD})
     assert answer.headers["location"] == "/verify"
+
+
+@pytest.mark.parametrize(
+    ("policy", "level"), [("any", "aal2"), ("two_factors", "aal1"), ("phishing_resistant", "aal1")]
+)
+async def test_the_attacker_registers_first_and_can_add_nothing_that_opens_the_account_later(
+    database_url: str, clock: ManualClock, policy: str, level: str
+) -> None:
+    settings = settings_for_test(database_url, sign_in__policy=policy)
+    ostiary = await Ostiary.open(settings, clock=clock, migrate_first=True)
+    try:
+        await register(ostiary, ATTACKERS)
+        attempt = await Attempt.begin(ostiary, identifier=ADDRESS, acr_values=level)
+        body = {"flow": attempt.flow, "answer": {"method": "password", "password": ATTACKERS}}
+        proved = await attempt.client.post("/api/auth/flow/answer", json=body)
+        assert proved.json()["next"] == ["email_code"]
+        assert proved.json()["sent_to"] == ADDRESS
+        for flow in (attempt.flow, proved.json()["flow"]):
+            for step in ("enrol_passkey", "enrol_totp"):
+                asked = {"flow": flow, "method": step}
+                answer = await attempt.client.post("/api/auth/flow/challenge", json=asked)
+                assert_refused(answer, 400, "invalid_challenge")
+    finally:
+        await ostiary.close()
+
+
+async def test_who_proves_the_address_at_a_first_sign_in_goes_on_to_the_level_that_was_asked_for(
+    ostiary: Ostiary,
+) -> None:
+    await register(ostiary, PASSWORD)
+    attempt = await Attempt.begin(ostiary, identifier=ADDRESS, acr_values="aal2")
+    body = {"flow": attempt.flow, "answer": {"method": "password", "password": PASSWORD}}
+    later(ostiary)
+    proved = (await attempt.client.post("/api/auth/flow/answer", json=body)).json()
+    answer = await verify(ostiary, flow=proved["flow"], code=await code_for(ostiary, ADDRESS))
+    assert answer.json()["next"] == ["enrol_passkey", "enrol_totp"]
+    attempt = Attempt(ostiary, attempt.client, answer.json())
+    asked = {"flow": attempt.flow, "method": "enrol_passkey"}
+    options = (await attempt.client.post("/api/auth/flow/challenge", json=asked)).json()["challenge"]
+    made = Authenticator().create(options, ostiary.use.settings.issuer)
+    body = {"flow": attempt.flow, "answer": {"method": "passkey", "credential": made}}
+    assert (await attempt.client.post("/api/auth/flow/answer", json=body)).json()["status"] == "complete"

@@ -328,6 +328,6 @@ async def test_what_has_ended_stays_so_though_it_began_when_sessions_lived_longe
             await show(changed, stolen, "/api/auth/logout", "POST", X_CSRF_Token=victim.csrf or "")
         ).status_code == 204
         clock.advance(2 * HOUR)
-        await changed._sweepers.sweep(clock.now)
+        await changed._sweeper(clock.now)
         await backup.restore(changed)
         assert not await opens(changed, stolen)

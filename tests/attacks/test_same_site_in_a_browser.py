@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.attacks.conftest import SignedIn
+from tests.attacks.conftest import NewVisitor, SignedIn
 from tests.attacks.hostile_site import APP, FOREIGN, HostileSite
 from tests.support.browser import Visitor
 from tests.support.https import Authority
-from tests.support.installation import PASSWORD, LiveServer, Request
+from tests.support.installation import LiveServer, Request, new_person
+from tests.support.second_factors import mailed
 
 
 @pytest.fixture(scope="module")
@@ -70,19 +71,39 @@ def test_under_strict_a_link_of_another_site_leads_to_the_sign_in_and_the_next_p
     visitor, victim = signed_in(strict)
     strict.requests.clear()
     follow_a_link(visitor, hostile_site, f"{strict.url}/account/password")
-    assert not any(has_session(request) for request in strict.requests if request.target.startswith(("/acc", "/login")))
+    followed = [request for request in strict.requests if request.headers["sec-fetch-site"] == "cross-site"]
+    assert {request.target for request in followed} == {"/account/password", "/login?next=/account/password"}
+    assert not any(has_session(request) for request in followed)
     assert visitor.page.url == f"{strict.url}/login?next=/account/password"
     visitor.open("/account")
     assert visitor.page.url == f"{strict.url}/account", "the session was not lost on the way"
     assert victim.email in visitor.page.content()
 
 
-def test_under_strict_the_form_that_such_a_link_led_to_signs_in(
+def test_under_strict_the_form_that_such_a_link_led_to_leads_on(
     strict: LiveServer, hostile_site: HostileSite, signed_in: SignedIn
 ) -> None:
     """The page was made for somebody without a session, and the form is sent with one."""
     visitor, victim = signed_in(strict)
     follow_a_link(visitor, hostile_site, f"{strict.url}/account/password")
-    visitor.fill(identifier=victim.email, password=PASSWORD)
-    visitor.press("Sign in")
+    visitor.fill(identifier=victim.email)
+    visitor.press("Continue")
     assert visitor.page.url == f"{strict.url}/account/password"
+
+
+def test_under_strict_the_mailed_link_opens_from_a_mail_box_on_another_site(
+    strict: LiveServer, hostile_site: HostileSite, new_visitor: NewVisitor
+) -> None:
+    """The browser that began shows its flow only when the button is pressed; another browser has none to show."""
+    person = strict.call(new_person(strict.ostiary))
+    began, other = new_visitor(strict.url), new_visitor(strict.url)
+    began.open("/login")
+    began.fill(identifier=person.email)
+    began.press("Continue")
+    began.press("A link and a code by e-mail")
+    _, token = strict.call(mailed(strict.ostiary, person.email))
+    for visitor in (other, began):
+        follow_a_link(visitor, hostile_site, f"{strict.url}/login/link?token={token}")
+        visitor.press("Sign in")
+    assert "another browser" in other.page.get_by_role("main").inner_text()
+    assert began.page.url == f"{strict.url}/account"

@@ -178,4 +178,4 @@ async def test_on_https_every_cookie_is_bound_to_its_host_and_hidden_from_script
                 assert name.startswith("__Secure-" if "refresh" in name else "__Host-"), name
                 assert cookie.has_nonstandard_attr("HttpOnly") or "csrf" in name, name
                 assert cookie.get_nonstandard_attr("SameSite") in ("Lax", "Strict"), name
-            assert len(jar) == {"cookie": 1, "token_cookie": 3}[delivery]
+            assert len(jar) == {"cookie": 2, "token_cookie": 4}[delivery]

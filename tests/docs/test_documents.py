@@ -33,8 +33,11 @@ DOCUMENTS = sorted(
 )
 SESSIONS = [
     "README.md",
+    "docs/guides/api-keys.md",
     "docs/guides/cli.md",
+    "docs/guides/credentials.md",
     "docs/guides/http-api.md",
+    "docs/guides/import.md",
     "docs/guides/sessions.md",
     "docs/guides/tokens.md",
 ]

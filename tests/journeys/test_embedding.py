@@ -169,7 +169,8 @@ async def test_a_browser_is_led_to_the_sign_in_page_and_back(embedded: Embedded)
     assert sent.status_code == 303
     assert sent.headers["location"] == f"{page}?next=/mine%3Fsort%3Dnew%26name%3D%25C3%25A9"
     form = await browser.get(sent.headers["location"])
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form.text))
+    of_the_name = form.text.partition("</form>")[0]
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', of_the_name))
     fields["next"] = fields["next"].replace("&amp;", "&")
     done = await browser.post(page, data=fields | {"identifier": person.email, "password": PASSWORD})
     assert (done.status_code, done.headers["location"]) == (303, "/mine?sort=new&name=%C3%A9")
@@ -410,9 +411,9 @@ def test_what_is_not_fit_for_production_is_refused_all_at_once(sqlite_url: str) 
     assert [fault.partition(":")[0] for fault in refused.value.faults] == ["issuer", "mail.sender"]
 
 
-async def test_in_production_a_database_behind_its_migrations_is_refused(sqlite_url: str) -> None:
+async def test_in_production_a_database_behind_its_migrations_is_refused(empty_sqlite_url: str) -> None:
     fit = {"dev": False, "mail__sender": "smtp", "mail__host": "localhost", "mail__from_address": "shop@example.com"}
-    settings = settings_for_test(sqlite_url, "https://example.com", **fit)
+    settings = settings_for_test(empty_sqlite_url, "https://example.com", **fit)
     auth = Auth(settings)
     app = application(auth)
     with pytest.raises(ConfigurationError, match="migrat"):

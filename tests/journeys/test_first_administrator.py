@@ -28,7 +28,7 @@ def test_the_link_makes_one_administrator_and_then_says_that_it_was_used(
     root.open(link)
     root.fill(email=ROOT, name="Root", password=PASSWORD)
     root.press("Make the administrator")
-    expect(root.page).to_have_url(re.compile("/account$"))
+    expect(root.page).to_have_url(re.compile("//[^/]+/account$"))
     expect(root.page.get_by_text("Administrator", exact=True)).to_be_visible()
 
     assert late.open(link) == 400
@@ -36,8 +36,7 @@ def test_the_link_makes_one_administrator_and_then_says_that_it_was_used(
     expect(late.page.get_by_label("Password")).to_have_count(0)
 
     late.press("Sign in")
-    late.fill(identifier=ROOT, password=PASSWORD)
-    late.press("Sign in")
+    late.prove(ROOT)
     expect(late.page.get_by_text("Administrator", exact=True)).to_be_visible()
     roles = late.page.get_by_role("region", name="What you may do")
     expect(roles.get_by_role("listitem")).to_contain_text("administrator")
@@ -49,11 +48,11 @@ def test_two_who_opened_the_link_do_not_both_become_administrator(new_visitor: N
         each.open(link)
         each.fill(email=email, password=PASSWORD)
     first.press("Make the administrator")
-    expect(first.page).to_have_url(re.compile("/account$"))
+    expect(first.page).to_have_url(re.compile("//[^/]+/account$"))
     second.press("Make the administrator")
     expect(second.page.get_by_role("alert")).to_contain_text("has been used")
     second.open("/account")
-    expect(second.page).to_have_url(re.compile("/login"))
+    expect(second.page).to_have_url(re.compile("//[^/]+/login"))
 
 
 def test_a_refused_password_does_not_spend_the_link(visitor: Visitor, link: str) -> None:
@@ -64,4 +63,4 @@ def test_a_refused_password_does_not_spend_the_link(visitor: Visitor, link: str)
     expect(visitor.page.get_by_label("E-mail address")).to_have_value(ROOT)
     visitor.fill(password=PASSWORD)
     visitor.press("Make the administrator")
-    expect(visitor.page).to_have_url(re.compile("/account$"))
+    expect(visitor.page).to_have_url(re.compile("//[^/]+/account$"))

@@ -45,7 +45,7 @@ def test_what_a_visitor_has_in_the_cart_is_there_after_the_sign_in(shopper: Visi
     assert shopper.page.evaluate(PUT, "apple") == 200
     before = shopper.cookies()[NAME]
     shopper.sign_in(ADA)
-    expect(shopper.page).to_have_url(re.compile("/account$"))
+    expect(shopper.page).to_have_url(re.compile("//[^/]+/account$"))
     assert shopper.cookies()[NAME] != before
     assert shopper.page.evaluate(PUT, "pear") == 200
     assert shopper.page.evaluate(CART) == {"apple": 1, "pear": 1}
@@ -69,10 +69,9 @@ def test_only_who_chose_to_stay_signed_in_is_so_after_the_browser_was_closed(new
     for stays in (False, True):
         visitor = new_visitor()
         visitor.open("/login")
-        visitor.fill(identifier=ADA, password=PASSWORD)
         if stays:
             visitor.page.get_by_label("Stay signed in on this device").check()
-        visitor.press("Sign in")
+        visitor.prove(ADA)
         (cookie,) = (cookie for cookie in visitor.context.cookies() if cookie["name"] == NAME)
         kept[stays] = cookie["expires"]
     assert kept[False] == -1, "goes with the browser"
@@ -93,7 +92,7 @@ def test_a_form_that_was_open_while_roles_changed_is_sent_and_nobody_is_signed_o
     expect(visitor.page.get_by_role("status")).to_have_text("Your profile is saved.")
     assert visitor.cookies()[NAME] != before
     other.reload()
-    expect(other).to_have_url(re.compile("/account/password$"))
+    expect(other).to_have_url(re.compile("//[^/]+/account/password$"))
 
 
 def test_on_another_device_the_password_is_asked_for_and_the_way_goes_on(
@@ -104,16 +103,16 @@ def test_on_another_device_the_password_is_asked_for_and_the_way_goes_on(
     moved = new_visitor(user_agent="Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0")
     moved.context.add_cookies(visitor.context.cookies())  # type: ignore[arg-type]  # read and written as different types
     moved.open("/account/password")
-    expect(moved.page).to_have_url(re.compile("/step-up"))
+    expect(moved.page).to_have_url(re.compile("//[^/]+/step-up"))
     expect(moved.page.get_by_role("heading", level=1)).to_have_text("Confirm that it is you")
     assert ADA not in moved.page.content(), "a thief is not told whose session it is"
     moved.fill(password="not the right one")
     moved.press("Go on")
     expect(moved.page.get_by_label("Password", exact=True)).to_have_attribute("aria-invalid", "true")
     visitor.open("/account")
-    expect(visitor.page).to_have_url(re.compile("/account$"))
+    expect(visitor.page).to_have_url(re.compile("//[^/]+/account$"))
     moved.fill(password=PASSWORD)
     moved.press("Go on")
-    expect(moved.page).to_have_url(re.compile("/account/password$"))
+    expect(moved.page).to_have_url(re.compile("//[^/]+/account/password$"))
     moved.open("/account")
     expect(moved.page.get_by_role("heading", level=1)).to_have_text("Your account")

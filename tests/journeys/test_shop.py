@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def sign_up(page: Page, shop: Shop, email: str) -> None:
     page.get_by_label("Name (optional)", exact=True).fill("Ada")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Create the account").click()
-    expect(page).to_have_url(re.compile("/auth/verify"))
+    expect(page).to_have_url(re.compile("//[^/]+/auth/verify"))
     outbox = page.context.new_page()
     outbox.goto(f"{shop.url}/auth/dev/outbox")
     code = outbox.locator("code.code").first.inner_text()
@@ -107,6 +108,7 @@ def test_the_cart_of_a_visitor_is_kept_at_sign_in(shop: Shop, browser: Browser) 
     before = {cookie["name"]: cookie["value"] for cookie in context.cookies()}["ostiary_session"]
     other_tab.get_by_role("link", name="Sign in to order").click()
     other_tab.get_by_label("E-mail address or username").fill("ada@example.com")
+    other_tab.get_by_role("button", name="Continue").click()
     other_tab.get_by_label("Password", exact=True).fill(PASSWORD)
     other_tab.get_by_role("button", name="Sign in").click()
     expect(other_tab).to_have_url(f"{shop.url}/cart")
@@ -120,6 +122,7 @@ def test_a_page_that_needs_a_sign_in_is_reached_after_it(shop: Shop, browser: Br
     page = browser.new_context().new_page()
     page.goto(f"{shop.url}/orders")
     page.get_by_label("E-mail address or username").fill("ada@example.com")
+    page.get_by_role("button", name="Continue").click()
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{shop.url}/orders")
@@ -136,6 +139,27 @@ def test_the_admin_page_opens_with_the_role_and_not_before(shop: Shop, browser: 
     shop.ostiary("roles", "assign", "ada@example.com", "shopkeeper")
     page.goto(shop.url)
     page.get_by_role("link", name="Shopkeeper").click()
+    page.get_by_label("Price of Storm lantern in euros").fill("51.50")
+    page.get_by_role("button", name="Save the price of Storm lantern").click()
+    page.goto(shop.url)
+    expect(page.get_by_text("€ 51.50")).to_be_visible()
+
+
+def test_behind_the_counter_who_signed_in_long_ago_proves_it_once_more_and_comes_back(
+    shop: Shop, browser: Browser
+) -> None:
+    page = browser.new_context().new_page()
+    sign_up(page, shop, "ada@example.com")
+    shop.ostiary("roles", "assign", "ada@example.com", "shopkeeper")
+    page.goto(f"{shop.url}/admin")
+    page.get_by_label("Price of Storm lantern in euros").fill("51.50")
+    with sqlite3.connect(shop.data / "ostiary.db", timeout=30) as database:  # the session is an hour older
+        database.execute("UPDATE sessions SET authenticated_at = authenticated_at - 3600000")
+    page.get_by_role("button", name="Save the price of Storm lantern").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Confirm that it is you")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page).to_have_url(f"{shop.url}/admin")
     page.get_by_label("Price of Storm lantern in euros").fill("51.50")
     page.get_by_role("button", name="Save the price of Storm lantern").click()
     page.goto(shop.url)

@@ -15,7 +15,7 @@ async def test_a_registered_and_verified_person_is_recognised(ostiary: Ostiary) 
         "ada",
         "Ada",
     )
-    assert (me["method"], me["amr"], me["acr"]) == ("session", ["pwd"], "aal1")
+    assert (me["method"], me["amr"], me["acr"]) == ("session", ["pwd", "otp", "mca"], "aal1")
 
 
 async def test_a_role_decides_between_allowed_and_refused(ostiary: Ostiary) -> None:

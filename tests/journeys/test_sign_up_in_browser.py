@@ -30,7 +30,7 @@ def test_register_mail_verify_account_sign_out_sign_in(new_visitor: NewVisitor, 
     code, _ = ada.mailed()
     ada.fill(code=code)
     ada.press("Continue")
-    expect(ada.page).to_have_url(re.compile("/account$"))
+    expect(ada.page).to_have_url(re.compile("//[^/]+/account$"))
     expect(ada.page.get_by_role("status")).to_have_text("Your address is confirmed.")
     expect(ada.page.get_by_label("Name (optional)", exact=True)).to_have_value("Ada Lovelace")
     expect(ada.page.get_by_label("Username")).to_have_value("ada")
@@ -38,10 +38,9 @@ def test_register_mail_verify_account_sign_out_sign_in(new_visitor: NewVisitor, 
     ada.page.get_by_role("button", name="Sign out", exact=True).click()
     expect(ada.page.get_by_role("status")).to_have_text("You are signed out.")
     ada.open("/account")
-    expect(ada.page).to_have_url(re.compile("/login"))
+    expect(ada.page).to_have_url(re.compile("//[^/]+/login"))
 
-    ada.fill(identifier=ADA, password=PASSWORD)
-    ada.press("Sign in")
+    ada.prove(ADA)
     expect(ada.page.get_by_role("heading", level=1)).to_have_text("Your account")
 
 
@@ -51,7 +50,7 @@ def test_the_mailed_link_needs_one_press_in_the_browser_that_registered(visitor:
     visitor.open(link)
     expect(visitor.page.get_by_label("Password")).to_have_count(0)
     visitor.press("Confirm my address")
-    expect(visitor.page).to_have_url(re.compile("/account$"))
+    expect(visitor.page).to_have_url(re.compile("//[^/]+/account$"))
 
 
 def test_the_mailed_link_asks_for_the_password_in_another_browser(new_visitor: NewVisitor) -> None:
@@ -64,7 +63,7 @@ def test_the_mailed_link_asks_for_the_password_in_another_browser(new_visitor: N
     expect(elsewhere.page.get_by_role("alert")).to_contain_text("The password is not right.")
     elsewhere.fill(password=PASSWORD)
     elsewhere.press("Confirm my address")
-    expect(elsewhere.page).to_have_url(re.compile("/account$"))
+    expect(elsewhere.page).to_have_url(re.compile("//[^/]+/account$"))
 
 
 def test_a_used_link_says_so_and_leads_to_the_sign_in(visitor: Visitor) -> None:
@@ -72,12 +71,12 @@ def test_a_used_link_says_so_and_leads_to_the_sign_in(visitor: Visitor) -> None:
     code, link = visitor.mailed()
     visitor.fill(code=code)
     visitor.press("Continue")
-    expect(visitor.page).to_have_url(re.compile("/account$"))
+    expect(visitor.page).to_have_url(re.compile("//[^/]+/account$"))
     visitor.context.clear_cookies()
     assert visitor.open(link) == 400
     expect(visitor.page.get_by_role("alert")).to_contain_text("has been used")
     visitor.press("Sign in")
-    expect(visitor.page).to_have_url(re.compile("/login$"))
+    expect(visitor.page).to_have_url(re.compile("//[^/]+/login$"))
 
 
 def test_an_expired_link_leads_to_a_sign_in_that_mails_a_new_code(browser: Browser, tmp_path: Path) -> None:
@@ -108,7 +107,7 @@ def test_who_signs_in_before_the_address_is_proved_is_asked_for_the_code(new_vis
         expect(ada.page.get_by_label("Code")).to_have_attribute("aria-invalid", "true")
     ada.fill(code=second)
     ada.press("Continue")
-    expect(ada.page).to_have_url(re.compile("/account$"))
+    expect(ada.page).to_have_url(re.compile("//[^/]+/account$"))
 
 
 def test_a_weak_password_is_explained_at_its_field_and_what_was_typed_stays(visitor: Visitor) -> None:
@@ -127,7 +126,7 @@ def test_an_address_that_has_an_account_looks_the_same_as_a_new_one(new_visitor:
     shown = first.page.get_by_role("main").inner_text()
     first.fill(code=first.mailed()[0])
     first.press("Continue")
-    expect(first.page).to_have_url(re.compile("/account$"))
+    expect(first.page).to_have_url(re.compile("//[^/]+/account$"))
     second.register(ADA)
     expect(second.page.get_by_role("heading", level=1)).to_have_text("Check your mail")
     assert second.page.get_by_role("main").inner_text() == shown
@@ -138,14 +137,14 @@ def test_an_address_that_leads_nowhere_is_a_page_with_a_way_back(visitor: Visito
     assert visitor.open(path) == 404
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("There is nothing here.")
     visitor.press("Go to the start")
-    expect(visitor.page).to_have_url(re.compile("/login$"))
+    expect(visitor.page).to_have_url(re.compile("//[^/]+/login$"))
 
 
 def test_a_form_sent_after_the_cookies_were_removed_is_refused_and_says_what_to_do(visitor: Visitor) -> None:
     visitor.open("/login")
     visitor.context.clear_cookies()
-    visitor.fill(identifier=ADA, password=PASSWORD)
-    visitor.press("Sign in")
+    visitor.fill(identifier=ADA)
+    visitor.press("Continue")
     expect(visitor.page.get_by_role("main")).to_contain_text("Open the page again")
     visitor.press("Go to the start")
-    expect(visitor.page).to_have_url(re.compile("/login$"))
+    expect(visitor.page).to_have_url(re.compile("//[^/]+/login$"))

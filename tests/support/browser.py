@@ -98,7 +98,13 @@ class Visitor:
 
     def sign_in(self, identifier: str, password: str = PASSWORD) -> None:
         self.open("/login")
-        self.fill(identifier=identifier, password=password)
+        self.prove(identifier, password)
+
+    def prove(self, identifier: str, password: str = PASSWORD) -> None:
+        """Sign in by name and password, from the page that asks for the name."""
+        self.fill(identifier=identifier)
+        self.press("Continue")
+        self.fill(password=password)
         self.press("Sign in")
 
     def cookies(self) -> dict[str, str]:

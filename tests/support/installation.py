@@ -20,6 +20,7 @@ from ostiary.app import Ostiary
 from ostiary.base.clock import Clock, system_clock
 from ostiary.settings import Settings, load
 from tests.support.https import Authority
+from tests.support.sqlite import new_sqlite
 
 PASSWORD = "seven quiet lanterns"
 KEY = "4f" * 32
@@ -38,6 +39,12 @@ def settings_for_test(database_url: str, issuer: str = "http://localhost:8000", 
         "limits.anonymous_address": "100000/1m",
         "limits.login_account": "100000/1m",
         "limits.mail_account": "100000/1m",
+        "limits.login_total": "100000/1m",
+        "limits.suspicion_account": "100000/1m",
+        "limits.second_factor_account": "100000/1m",
+        "limits.recover_address": "100000/1m",
+        "limits.sms_account": "100000/1m",
+        "limits.sms_total": "100000/1m",
         **{name.replace("__", "."): value for name, value in changed.items()},
     }
     return load({}, None, overrides)
@@ -169,7 +176,7 @@ class LiveServer:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"{'http' if authority is None else 'https'}://{host}:{self.port}"
         changed = {"dev": authority is None, **changed}
-        self._settings = settings_for_test(f"sqlite:///{folder / 'live.db'}", self.url, **changed)
+        self._settings = settings_for_test(new_sqlite(folder / "live.db"), self.url, **changed)
         self._authority = authority
         self._clock = clock
         self._ready = threading.Event()
@@ -195,7 +202,7 @@ class LiveServer:
         import uvicorn
 
         self._loop = asyncio.get_running_loop()
-        self.ostiary = await Ostiary.open(self._settings, clock=self._clock, migrate_first=True)
+        self.ostiary = await Ostiary.open(self._settings, clock=self._clock)
         await self.ostiary.start()
         self.setup_link = await self.ostiary.use.first_administrator.link(self.ostiary.operator())
         certificate = (None, None) if self._authority is None else (self._authority.chain, self._authority.key)

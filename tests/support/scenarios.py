@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ostiary.authorization import Effect, Facts, Policy, Reason, Request, Resource, Subject
+from ostiary.authorization import Effect, Facts, Reason, Request, Resource, RoleGraph, Subject
 from ostiary.authorization.facts import compile_subject
 from ostiary.authorization.model import Granted
 
@@ -60,9 +60,9 @@ class Scenario(msgspec.Struct, forbid_unknown_fields=True):
     subjects: dict[str, SubjectFacts]
     cases: list[Case]
 
-    def policy(self) -> Policy:
+    def policy(self) -> RoleGraph:
         roles = {"administrator": RoleFacts(["ostiary.*"])} | self.roles
-        return Policy(
+        return RoleGraph(
             {name: role.permissions for name, role in roles.items()},
             {name: role.includes for name, role in roles.items()},
         )
@@ -77,7 +77,7 @@ def compiled(account_id: str, given: SubjectFacts) -> Subject:
         given.kind,
         account_id,
         given.status == "active",
-        [(each.role, resource(each.on)) for each in given.roles],
+        [(each.role, resource(each.on), "") for each in given.roles],
         [Granted(each.permission, each.effect, resource(each.on), each.expires_at) for each in given.grants],
     )
 

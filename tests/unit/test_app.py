@@ -23,9 +23,9 @@ async def test_no_master_key_is_named_as_the_fault(sqlite_url: str) -> None:
         await Ostiary.open(settings_for_test(sqlite_url, master_key=None), migrate_first=True)
 
 
-async def test_a_database_behind_its_migrations_is_not_opened(sqlite_url: str) -> None:
+async def test_a_database_behind_its_migrations_is_not_opened(empty_sqlite_url: str) -> None:
     with pytest.raises(ConfigurationError, match="ostiary migrate"):
-        await Ostiary.open(settings_for_test(sqlite_url))
+        await Ostiary.open(settings_for_test(empty_sqlite_url))
 
 
 async def test_a_geoip_database_that_cannot_be_used_is_named_as_the_fault(sqlite_url: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ A change of an account's status must be followed by ``tx.bump("authorization")``
 """
 
 from ostiary.accounts.administration import AccountAdministration, AccountChange, AccountCreate
+from ostiary.accounts.importing import AccountImport
 from ostiary.accounts.model import Account, AccountView, account_view
 from ostiary.accounts.profile import ProfileChange, Profiles
 from ostiary.accounts.store import AccountStore, AccountUpdate
@@ -16,6 +17,7 @@ __all__ = [
     "AccountAdministration",
     "AccountChange",
     "AccountCreate",
+    "AccountImport",
     "AccountStore",
     "AccountUpdate",
     "AccountView",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import msgspec
@@ -10,7 +11,9 @@ from msgspec import UNSET, UnsetType
 from ostiary.accounts.model import Account, AccountView, Kind, TypedName, TypedUsername, parse_name, parse_username
 from ostiary.accounts.store import AccountStore, AccountUpdate
 from ostiary.audit import Event, record
-from ostiary.authorization import Authorizer, Caller, LastAdministrator
+from ostiary.authorization import Authorizer, Caller, LastAdministrator, Resource
+from ostiary.authorization.relation_writing import delete_subject
+from ostiary.authorization.schema import USER
 from ostiary.base.email import EmailAddress, TypedAddress, parse_email
 from ostiary.base.pages import Page, PageQuery
 from ostiary.credentials import Passwords, PasswordText
@@ -55,13 +58,16 @@ class AccountAdministration:
         sessions: Sessions,
         refresh_tokens: RefreshTokens,
         authorizer: Authorizer,
+        require_fresh: Callable[[Caller], Awaitable[None]],
     ) -> None:
+        """``require_fresh``: raises where a person has proved too long ago who they are."""
         self._db = db
         self._accounts = accounts
         self._passwords = passwords
         self._sessions = sessions
         self._refresh_tokens = refresh_tokens
         self._authorizer = authorizer
+        self._require_fresh = require_fresh
 
     async def list(self, caller: Caller, listing: PageQuery) -> Page[AccountView]:
         """A page of accounts, oldest first.
@@ -137,6 +143,7 @@ class AccountAdministration:
         Raises:
             NotFound: there is none.
             Forbidden: it holds more of Ostiary than the caller does.
+            InsufficientAuthentication: the address is to change, by which the account is opened; a step-up is due.
             Conflict: the address or the username is in use.
             LastAdministrator: disabling it would leave nobody to administer Ostiary.
         """
@@ -148,6 +155,8 @@ class AccountAdministration:
             status=change.status,
         )
         await self._authorizer.forbid_outranked(caller, account_id)
+        if update.email is not UNSET:
+            await self._require_fresh(caller)
         async with self._db.transaction() as tx:
             before = await self._begin(tx, account_id)
             if update.status == "disabled":
@@ -157,6 +166,8 @@ class AccountAdministration:
             after = await self._accounts.update(tx, account_id, caller.at, _proved(before, update))
             if after is None:
                 raise Conflict("Another account has this e-mail address or username.")
+            if after.email_key != before.email_key:
+                await self._accounts.end_flows(tx, account_id)
             if after.status == "disabled":  # written first, so that a sign-in under way has ended or will see it
                 await self._sessions.end_all(tx, account_id)
                 await self._refresh_tokens.end_all(tx, account_id)
@@ -164,18 +175,23 @@ class AccountAdministration:
         return after
 
     async def delete(self, caller: Caller, account_id: str) -> None:
-        """Delete an account with its credentials, sessions, roles and grants. The audit log keeps its id.
+        """Delete an account with its credentials, sessions, roles, grants, relations and attributes.
+
+        The audit log keeps its id.
 
         Raises:
             NotFound: there is none.
             Forbidden: it holds more of Ostiary than the caller does.
             LastAdministrator: nobody else would be left to administer Ostiary.
+            LastOwner: something that needs an owner has no other one.
         """
         await caller.require(Permission.ACCOUNTS_DELETE)
         await self._authorizer.forbid_outranked(caller, account_id)
+        _, model = await self._authorizer.model_as_of()
         async with self._db.transaction() as tx:
             await self._begin(tx, account_id)
             await self._keep_an_administrator(tx, account_id)
+            await delete_subject(tx, model, Resource(USER, account_id))
             await self._sessions.end_all(tx, account_id)  # what is kept in them goes with no row of the account
             await self._accounts.delete(tx, account_id)
             await record(tx, caller.at, Event.ACCOUNT_DELETED, caller.actor, account_id)

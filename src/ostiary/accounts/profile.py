@@ -43,11 +43,12 @@ class Profiles:
         """Change the caller's name or username.
 
         Raises:
+            Unauthenticated: nobody is signed in; PersonRequired: a key calls.
             InvalidRequest: one of them cannot be used.
             UsernameTaken: somebody else has it.
         """
         # No permission needed: it is the caller's own account.
-        account_id = caller.require_account()
+        account_id = caller.require_person()
         update = AccountUpdate(
             name=UNSET if change.name is UNSET else parse_name(change.name),
             username=UNSET if change.username is UNSET else parse_username(change.username),

@@ -126,6 +126,10 @@ class AccountStore:
             now=now,
         )
 
+    async def end_flows(self, tx: Transaction, account_id: str) -> None:
+        """End what was begun by who read the mail of the address before; the messages of it are there."""
+        await tx.execute("DELETE FROM flows WHERE account_id = :id", id=account_id)
+
     async def delete_pending(self, tx: Transaction, email_key: str) -> None:
         """Delete the account, if any, that claims this address without having proved it."""
         await tx.execute("DELETE FROM accounts WHERE email_key = :key AND status = 'pending'", key=email_key)
@@ -145,10 +149,13 @@ class AccountStore:
         return page_of(found, limit, lambda account: account.id, account_view)
 
     async def sweep_pending(self, tx: Transaction, before: int, limit: int = 500) -> int:
-        """Delete up to ``limit`` accounts that never proved their address and are older than ``before``."""
+        """Delete up to ``limit`` accounts that never proved their address and are older than ``before``.
+
+        Those that were imported stay: their owner has an account already, and only has to come.
+        """
         return await tx.execute(
             "DELETE FROM accounts WHERE status = 'pending' AND id IN (SELECT id FROM accounts WHERE status = 'pending'"
-            " AND created_at < :before ORDER BY created_at LIMIT :limit)",
+            " AND import_mark IS NULL AND created_at < :before ORDER BY created_at LIMIT :limit)",
             before=before,
             limit=limit,
         )

@@ -18,6 +18,8 @@ class Event(StrEnum):
     ACCOUNT_REGISTRATION_REPEATED = "account.registration_repeated"
     """Somebody registered an address that already has an account; its owner was told by mail."""
     ACCOUNT_CREATED = "account.created"
+    ACCOUNTS_IMPORTED = "accounts.imported"
+    """A batch of them, with how many; their ids begin with the time of this event."""
     ACCOUNT_CHANGED = "account.changed"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
@@ -42,6 +44,30 @@ class Event(StrEnum):
     STEP_UP_SUCCEEDED = "step_up.succeeded"
     """Somebody signed in has proved once more who they are."""
 
+    STEP_UP_FAILED = "step_up.failed"
+    DEVICE_NEW = "device.new"
+    """A sign-in from a browser or client that the account was not signed in from before."""
+    DEVICE_TRUSTED = "device.trusted"
+    """It is not asked for a second factor for some time."""
+    DEVICE_FORGOTTEN = "device.forgotten"
+
+    CREDENTIAL_ENROLLED = "credential.enrolled"
+    CREDENTIAL_RENAMED = "credential.renamed"
+    CREDENTIAL_REMOVED = "credential.removed"
+    CREDENTIAL_REFUSED = "credential.refused"
+    """In a flow, somebody gave a wrong answer."""
+    CREDENTIAL_CHALLENGED = "credential.challenged"
+    """A message with a code went out."""
+    RECOVERY_CODES_MADE = "recovery_codes.made"
+    RECOVERY_CODE_USED = "recovery_code.used"
+    RECOVERY_REQUESTED = "recovery.requested"
+    RECOVERY_COMPLETED = "recovery.completed"
+    """A forgotten password was replaced."""
+    SECOND_FACTORS_REMOVAL_REQUESTED = "second_factors.removal_requested"
+    """By an administrator; it waits, so that the owner can stop it."""
+    SECOND_FACTORS_REMOVAL_STOPPED = "second_factors.removal_stopped"
+    SECOND_FACTORS_REMOVED = "second_factors.removed"
+
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED_ALL = "sessions.ended_all"
     SESSIONS_MIGRATED = "sessions.migrated"
@@ -59,7 +85,18 @@ class Event(StrEnum):
     REFRESH_REUSED = "refresh.reused"
     REFRESH_REVOKED = "refresh.revoked"
 
+    CREDENTIAL_CLONED = "credential.cloned"
+    """A passkey's signature counter went back: somebody has a copy of its key. That use was refused."""
+
     KEY_ROTATED = "key.rotated"
+
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_CHANGED = "api_key.changed"
+    API_KEY_ROTATED = "api_key.rotated"
+    """It has another secret; the one before may be good for some time yet."""
+    API_KEY_REVOKED = "api_key.revoked"
+    API_KEY_REFUSED = "api_key.refused"
+    """Somebody showed a key that is not good, or not there; not every time is recorded."""
 
     ROLE_CREATED = "role.created"
     ROLE_CHANGED = "role.changed"
@@ -69,8 +106,16 @@ class Event(StrEnum):
     GRANT_CREATED = "grant.created"
     GRANT_CHANGED = "grant.changed"
     GRANT_DELETED = "grant.deleted"
+    RELATIONS_WRITTEN = "relations.written"
+    """With how many were written and deleted, and the first of them; by access control lists too."""
+    ENTITIES_CHANGED = "entities.changed"
+    """Attributes of these objects were written or deleted; their values are not recorded."""
+    POLICY_CHANGED = "policy.changed"
+    POLICY_DELETED = "policy.deleted"
+    MODEL_APPLIED = "model.applied"
 
     MAIL_FAILED = "mail.failed"
+    SMS_FAILED = "sms.failed"
 
 
 class Actor(msgspec.Struct, frozen=True):

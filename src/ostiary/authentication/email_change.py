@@ -7,6 +7,7 @@ import msgspec
 from ostiary.accounts import Account, AccountStore, Profiles
 from ostiary.audit import Event, record
 from ostiary.authentication.flow import Begun, Flows
+from ostiary.authentication.freshness import Freshness
 from ostiary.authentication.letters import Letters
 from ostiary.authentication.outcome import Challenged
 from ostiary.authentication.password_confirmation import PasswordConfirmation
@@ -18,8 +19,10 @@ from ostiary.database import Database, Transaction
 
 
 class EmailChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``password`` may be left out by who has stepped up a moment ago."""
+
     email: TypedAddress
-    password: PasswordText
+    password: PasswordText | None = None
 
     def __repr__(self) -> str:
         return "EmailChangeRequest()"
@@ -43,6 +46,7 @@ class EmailChange:
         letters: Letters,
         throttle: Throttle,
         confirm: PasswordConfirmation,
+        freshness: Freshness,
     ) -> None:
         self._db = db
         self._accounts = accounts
@@ -51,6 +55,7 @@ class EmailChange:
         self._letters = letters
         self._throttle = throttle
         self._confirm = confirm
+        self._freshness = freshness
 
     async def __call__(self, caller: Caller, request: EmailChangeRequest) -> Challenged:
         """Mail a code and link to the new address, and a notice to the old one.
@@ -60,13 +65,18 @@ class EmailChange:
         Raises:
             InvalidRequest: the address is not one.
             InvalidCredentials: the password is not right.
+            InsufficientAuthentication: a step-up is due.
             RateLimited: too many tries, or too much mail to this address.
         """
-        # No permission needed: it is the caller's own account, and the password is asked for.
+        # No permission needed: it is the caller's own account, and the password, or a fresh proof, is asked for.
+        caller.require_person()
         account = await self._profiles.read(caller)
         email = parse_email(request.email)
-        await self._confirm(caller, request.password, "password")
-        self._throttle.mail(email.key, caller.at)
+        if request.password is None or await self._freshness.level(account.id) > "aal1":
+            await self._freshness.require(caller)
+        if request.password is not None:
+            await self._confirm(caller, request.password, "password")
+        await self._throttle.mail(email.key, caller.at)
         async with self._db.transaction() as tx:
             begun = await self._begin(tx, caller, account, email)
             await self._letters.email_change_requested(tx, caller, account, email.address)

@@ -9,13 +9,16 @@ from ostiary.accounts.model import parse_name
 from ostiary.audit import Event, record
 from ostiary.authentication.completion import Completion
 from ostiary.authentication.flow import Flows
-from ostiary.authentication.outcome import SignedIn
+from ostiary.authentication.outcome import Outcome
+from ostiary.authentication.progress import Progress
+from ostiary.authentication.steps import Steps
 from ostiary.authorization import Caller, appoint, has_administrator
 from ostiary.base.email import EmailAddress, parse_email
 from ostiary.credentials import Passwords
 from ostiary.database import Database, Transaction
 from ostiary.errors import Conflict, Forbidden, InvalidChallenge
 from ostiary.settings import Settings
+from ostiary.tokens import AccessTokens
 
 
 class FirstAdministratorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,14 +40,18 @@ class FirstAdministrator:
         accounts: AccountStore,
         passwords: Passwords,
         flows: Flows,
+        steps: Steps,
         completion: Completion,
+        access_tokens: AccessTokens,
         settings: Settings,
     ) -> None:
         self._db = db
         self._accounts = accounts
         self._passwords = passwords
         self._flows = flows
+        self._steps = steps
         self._completion = completion
+        self._access_tokens = access_tokens
         self._settings = settings
 
     async def link(self, caller: Caller) -> str | None:
@@ -68,8 +75,8 @@ class FirstAdministrator:
         flow = await self._flows.by_link(token, now)
         return flow is not None and flow.kind == "setup"
 
-    async def __call__(self, caller: Caller, request: FirstAdministratorRequest) -> SignedIn:
-        """Make the first administrator and sign them in.
+    async def __call__(self, caller: Caller, request: FirstAdministratorRequest) -> Outcome:
+        """Make the first administrator and sign them in, or say which step is due.
 
         Raises:
             InvalidChallenge: the link has been used, has expired, or there is an administrator already.
@@ -81,7 +88,7 @@ class FirstAdministrator:
         if not await self.valid(request.token, caller.at):
             raise InvalidChallenge
         phc = await self._passwords.new(request.password, [email.address, name])
-        await self._completion.ready()
+        await self._access_tokens.ready()
         async with self._db.transaction() as tx:
             await tx.bump("authorization")
             flow = await self._flows.by_link_in(tx, request.token, caller.at)
@@ -93,7 +100,8 @@ class FirstAdministrator:
             ):
                 raise InvalidChallenge
             account = await self._create(tx, caller, email, name, phc)
-            return await self._completion(tx, caller, account, "cookie")
+            progress = Progress(email.address, proofs=(Passwords.proof(caller.at),))
+            return await self._steps.move(tx, caller, self._completion, account, progress)
 
     async def _create(self, tx: Transaction, caller: Caller, email: EmailAddress, name: str, phc: str) -> Account:
         await self._accounts.delete_pending(tx, email.key)

@@ -1,4 +1,6 @@
-"""A flow: one sign-up, sign-in or change of address in progress, persisted, expiring, its end reached at most once.
+"""A flow: one sign-up, sign-in, step-up, recovery, enrolment or change of address in progress.
+
+It is persisted, expires, and reaches each of its steps, and its end, at most once.
 
 Three secrets lead to it and each stands for something else: the flow token for the browser or client that began it, the
 code and the link for the mail box that they were sent to. To prove an address takes the mail box *and* whoever began:
@@ -18,7 +20,7 @@ from ostiary.database import Database, Reader, Transaction
 from ostiary.errors import InvalidChallenge
 from ostiary.settings import RegistrationSettings
 
-Purpose = Literal["register", "sign_in", "change_email", "setup"]
+Purpose = Literal["register", "verify_email", "change_email", "setup", "sign_in", "step_up", "recover", "enrol"]
 Data = TypeVar("Data")
 
 
@@ -33,6 +35,7 @@ class Flow(msgspec.Struct, frozen=True):
     data: bytes
     created_at: int
     expires_at: int
+    step: int = 0
 
     def read(self, form: type[Data]) -> Data:
         return msgspec.json.decode(self.data, type=form)
@@ -70,7 +73,7 @@ class Flows:
         token_hash = digest(begun.token)
         await tx.execute(
             f"INSERT INTO flows ({_COLUMNS}, link_hash) VALUES"
-            " (:id_hash, :kind, :account_id, :code_hash, :tries, :data, :now, :expires_at, :link_hash)",
+            " (:id_hash, :kind, :account_id, :code_hash, :tries, :data, :now, :expires_at, 0, :link_hash)",
             id_hash=token_hash,
             kind=kind,
             account_id=account_id,
@@ -82,6 +85,90 @@ class Flows:
             link_hash=digest(begun.link_token),
         )
         return begun
+
+    async def open(
+        self,
+        tx: Transaction,
+        now: int,
+        kind: Purpose,
+        account_id: str | None,
+        data: object,
+        *,
+        ttl: int,
+        tries: int,
+        link_hash: bytes | None = None,
+    ) -> str:
+        """Start a flow that is answered step by step; returns its token.
+
+        Args:
+            ttl: seconds; tries: wrong answers that it takes.
+            link_hash: of a link that leads to it.
+        """
+        token = new_token()
+        await tx.execute(
+            f"INSERT INTO flows ({_COLUMNS}, link_hash) VALUES"
+            " (:id_hash, :kind, :account_id, NULL, :tries, :data, :now, :expires_at, 0, :link_hash)",
+            link_hash=link_hash,
+            id_hash=digest(token),
+            kind=kind,
+            account_id=account_id,
+            tries=tries,
+            data=msgspec.json.encode(data),
+            now=now,
+            expires_at=now + ttl * SECOND,
+        )
+        return token
+
+    async def advance(
+        self,
+        tx: Transaction,
+        flow: Flow,
+        data: object,
+        *,
+        account_id: str | None = None,
+        link_hash: bytes | None = None,
+        tries: int = 0,
+    ) -> None:
+        """Move a flow on by one step; the link that led to it until now leads nowhere any more.
+
+        Args:
+            account_id: whose it is from now on, where that was not known.
+            link_hash: of the link that leads to the new step.
+            tries: answers that it takes beyond those that are left.
+
+        Raises:
+            InvalidChallenge: another answer has moved or ended it first.
+        """
+        moved = await tx.execute(
+            "UPDATE flows SET step = step + 1, data = :data, account_id = COALESCE(account_id, :account_id),"
+            " link_hash = :link_hash, tries_left = tries_left + :tries WHERE id_hash = :id_hash AND step = :step",
+            id_hash=flow.id_hash,
+            step=flow.step,
+            data=msgspec.json.encode(data),
+            account_id=account_id,
+            link_hash=link_hash,
+            tries=tries,
+        )
+        if moved != 1:
+            raise InvalidChallenge
+
+    async def adopt(self, tx: Transaction, flow: Flow) -> tuple[str, Flow]:
+        """Give a flow to another browser, which has opened its link; the one that began it has lost it.
+
+        Raises:
+            InvalidChallenge: it has moved on or ended meanwhile.
+        """
+        token = new_token()
+        adopted = await tx.fetch_one(
+            Flow,
+            f"UPDATE flows SET id_hash = :new WHERE id_hash = :old AND step = :step RETURNING {_COLUMNS}",
+            new=digest(token),
+            old=flow.id_hash,
+            step=flow.step,
+        )
+        if adopted is None:
+            raise InvalidChallenge
+        return token, adopted
 
     async def by_token(self, token: str, now: int) -> Flow | None:
         """The open flow that this browser or client began."""
@@ -124,14 +211,21 @@ class Flows:
             raise InvalidChallenge
 
     async def end(self, tx: Transaction, flow: Flow) -> Flow | None:
-        """End a flow; None where somebody else has ended it first."""
+        """End a flow; None where somebody else has moved or ended it first."""
         return await tx.fetch_one(
-            Flow, f"DELETE FROM flows WHERE id_hash = :id_hash RETURNING {_COLUMNS}", id_hash=flow.id_hash
+            Flow,
+            f"DELETE FROM flows WHERE id_hash = :id_hash AND step = :step RETURNING {_COLUMNS}",
+            id_hash=flow.id_hash,
+            step=flow.step,
         )
 
-    async def end_all(self, tx: Transaction, account_id: str) -> None:
-        """End every flow of an account: what they were about has changed."""
-        await tx.execute("DELETE FROM flows WHERE account_id = :account_id", account_id=account_id)
+    async def end_all(self, tx: Transaction, account_id: str, keep: Flow | None = None) -> None:
+        """End every flow of an account but ``keep``: what they were about has changed."""
+        await tx.execute(
+            "DELETE FROM flows WHERE account_id = :account_id AND id_hash <> :keep",
+            account_id=account_id,
+            keep=keep.id_hash if keep else b"",
+        )
 
     async def renew(self, tx: Transaction, flow: Flow, now: int) -> Begun:
         """Replace a flow by one for the same step with new secrets, new tries and a new expiry."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,11 +11,6 @@ from ostiary.sessions import Session
 
 Delivery = Literal["cookie", "token", "token_cookie"]
 """How a sign-in reaches the client: a session cookie, both tokens in the body, or both tokens in cookies."""
-
-PASSWORD_AMR = "pwd"
-"""RFC 8176 section 2."""
-AAL1 = "aal1"
-"""One factor, in the sense of NIST SP 800-63B-4 section 2.1."""
 
 
 class Renewed(msgspec.Struct, frozen=True):
@@ -35,6 +30,7 @@ class SignedIn(msgspec.Struct, frozen=True):
         sign_in_id: public id of the session (``ses_…``) or of the token family (``fam_…``).
         session_token: for ``cookie``.
         access_token, refresh_token, expires_in: for the other two; seconds.
+        device: what this browser or client is known by from now on; None where that was not asked.
     """
 
     account: Account
@@ -45,6 +41,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     access_token: str | None = None
     refresh_token: str | None = None
     expires_in: int | None = None
+    device: str | None = None
 
     def __repr__(self) -> str:
         return f"SignedIn({self.account.id}, {self.delivery})"
@@ -55,9 +52,11 @@ class Challenged(msgspec.Struct, frozen=True):
 
     Attributes:
         flow: the secret by which this browser or client goes on.
-        next: the steps to choose from; ``email_code``: type the code, or open the link, that was mailed.
+        next: the steps to choose from, the best first: types of credentials; ``enrol_…`` where one has to be added
+            first; ``new_password``. ``email_code``: type the code, or open the link, that was mailed.
         sent_to: the address, as far as whoever typed it knows it already.
         expires_in: seconds.
+        challenge: of the step that was asked for: the options of a WebAuthn ceremony, the secret to enrol.
     """
 
     flow: str
@@ -65,6 +64,16 @@ class Challenged(msgspec.Struct, frozen=True):
     next: tuple[str, ...]
     sent_to: str
     expires_in: int
+    challenge: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"Challenged({self.purpose})"
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """The password is a new one; every sign-in has ended."""
+
+    account: Account
+
+
+Outcome = SignedIn | Challenged | Recovered

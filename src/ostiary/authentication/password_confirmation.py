@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ostiary.audit import Event, record
+from ostiary.authentication.devices import Devices
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
 from ostiary.credentials import Passwords
@@ -13,9 +14,10 @@ from ostiary.errors import InvalidCredentials, Unavailable
 class PasswordConfirmation:
     """Counts on the same account as sign-in does, so a stolen session is no further way to guess."""
 
-    def __init__(self, db: Database, passwords: Passwords, throttle: Throttle) -> None:
+    def __init__(self, db: Database, passwords: Passwords, devices: Devices, throttle: Throttle) -> None:
         self._db = db
         self._passwords = passwords
+        self._devices = devices
         self._throttle = throttle
 
     async def __call__(self, caller: Caller, password: str, field: str, account_id: str | None = None) -> str:
@@ -30,15 +32,18 @@ class PasswordConfirmation:
             Unavailable: too many passwords are being checked, which is no try.
         """
         account_id = account_id or caller.require_account()
-        self._throttle.password(account_id, caller.at)
+        device = await self._devices.known(account_id, caller)
+        known = device.id if device else None
+        await self._throttle.password(account_id, caller.at, device=known)
         try:
-            stored = await self._passwords.verify(account_id, password)
+            stored = await self._passwords.check(account_id, password)
         except Unavailable:
-            self._throttle.password_unchecked(account_id)
+            await self._throttle.password_unchecked(account_id, device=known)
             raise
         if stored is None:
+            await self._throttle.wrong_password(account_id, caller.at, device=known)
             async with self._db.transaction() as tx:
                 await record(tx, caller.at, Event.PASSWORD_REFUSED, caller.actor, account_id)
             raise InvalidCredentials("The password is not right.", field=field)
-        self._throttle.password_proved(account_id)
+        await self._throttle.password_proved(account_id, caller.at, device=known)
         return stored

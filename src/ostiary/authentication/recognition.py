@@ -21,12 +21,16 @@ from ostiary.tokens import AccessTokens
 
 
 class RequestFacts(msgspec.Struct, frozen=True):
-    """Where a request came from and when (milliseconds)."""
+    """Where a request came from and when (milliseconds). ``device``: as :class:`Caller` has it."""
 
     address: str
     user_agent: str
     request_id: str
     at: int
+    device: str = ""
+
+    def __repr__(self) -> str:
+        return f"RequestFacts({self.request_id})"
 
 
 class Recognised(msgspec.Struct, frozen=True):
@@ -69,7 +73,12 @@ class Recognition:
     def anonymous(self, facts: RequestFacts) -> Caller:
         """A request without a credential."""
         return Caller.anonymous(
-            address=facts.address, user_agent=facts.user_agent, request_id=facts.request_id, at=facts.at
+            address=facts.address,
+            user_agent=facts.user_agent,
+            request_id=facts.request_id,
+            device=facts.device,
+            at=facts.at,
+            authorizer=self._authorizer,
         )
 
     async def by_session(
@@ -114,6 +123,7 @@ class Recognition:
             address=facts.address,
             user_agent=facts.user_agent,
             request_id=facts.request_id,
+            device=facts.device,
             at=facts.at,
             authorizer=self._authorizer,
         )
@@ -142,6 +152,7 @@ class Recognition:
             address=facts.address,
             user_agent=facts.user_agent,
             request_id=facts.request_id,
+            device=facts.device,
             at=facts.at,
             authorizer=self._authorizer,
         )

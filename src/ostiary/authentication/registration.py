@@ -86,7 +86,7 @@ class Registration:
         email = parse_email(request.email)
         username, name = parse_username(request.username), parse_name(request.name)
         phc = await self._passwords.new(request.password, [email.address, username, name])
-        self._throttle.mail(email.key, caller.at)
+        await self._throttle.mail(email.key, caller.at)
         pending = PendingRegistration(email.address, phc, username, name, request.delivery)
         async with self._db.transaction() as tx:
             flow = await self._register(tx, caller, email, pending)

@@ -8,12 +8,12 @@ import msgspec
 
 from ostiary.accounts import Account, AccountStore
 from ostiary.audit import Event, record
-from ostiary.authentication.outcome import AAL1, SignedIn
+from ostiary.authentication.outcome import SignedIn
 from ostiary.authorization import Authorizer, Caller
 from ostiary.base.clock import Timestamp, rfc3339
 from ostiary.base.ids import is_id
 from ostiary.database import Database, Transaction
-from ostiary.errors import InvalidToken, NotFound
+from ostiary.errors import InvalidToken, NotFound, PersonRequired
 from ostiary.permissions import Permission
 from ostiary.sessions import Session, Sessions
 from ostiary.sessions.devices import device_name
@@ -66,7 +66,7 @@ class SignIns:
         """The sign-ins of the caller's own account, or of another one to who may see them; newest first.
 
         Raises:
-            Unauthenticated: nobody is signed in.
+            Unauthenticated: nobody is signed in; PersonRequired: a key calls.
             Forbidden: it is another account's, and the caller may not see those.
         """
         account_id = await self._permit(caller, account_id, Permission.SESSIONS_READ)
@@ -115,8 +115,13 @@ class SignIns:
         """End the sign-in that this request came with, or the one that ``refresh_token`` belongs to.
 
         Signing out twice is no error: what was asked for is so.
+
+        Raises:
+            PersonRequired: a key calls, which is not signed in.
         """
         # No permission needed: it is the caller's own sign-in, or that of whoever holds its refresh token.
+        if caller.method == "api_key":
+            raise PersonRequired
         account_id, sign_in_id = caller.account_id, caller.session_id
         if caller.step_up and (found := await self._sessions.of_caller(caller)) is not None:
             account_id, sign_in_id = found.session.account_id, found.session.id
@@ -151,7 +156,7 @@ class SignIns:
                 account_id=account.id,
                 family_id=family.id,
                 amr=tuple(family.amr.split()),
-                acr=AAL1,
+                acr=family.acr,
                 auth_time=family.authenticated_at,
             ),
             refresh_token=refreshed.token,
@@ -171,7 +176,7 @@ class SignIns:
     async def _permit(self, caller: Caller, account_id: str | None, permission: Permission) -> str:
         own = caller.account_id
         if account_id is None or account_id == own:
-            return caller.require_account()
+            return caller.require_person()
         await caller.require(permission)
         if await self._accounts.get(account_id) is None:
             raise NotFound("There is no such account.")

@@ -8,20 +8,23 @@ import msgspec
 
 from ostiary.accounts import Account, AccountStore, AccountUpdate
 from ostiary.audit import Event, record
-from ostiary.authentication.completion import Completion
+from ostiary.authentication.completion import Completion, PendingSignIn
 from ostiary.authentication.email_change import PendingEmail
+from ostiary.authentication.enrolments import holder_of
 from ostiary.authentication.flow import Begun, Flow, Flows
 from ostiary.authentication.letters import Letters
-from ostiary.authentication.outcome import Challenged, SignedIn
+from ostiary.authentication.outcome import Challenged, Outcome
+from ostiary.authentication.progress import Progress
 from ostiary.authentication.registration import PendingRegistration
-from ostiary.authentication.sign_in import PendingSignIn
+from ostiary.authentication.steps import Steps
 from ostiary.authentication.throttle import Throttle
 from ostiary.authorization import Caller
 from ostiary.base.email import parse_email
 from ostiary.base.tokens import digest, equal
-from ostiary.credentials import Passwords, PasswordText
+from ostiary.credentials import EmailCodes, Passwords, PasswordText
 from ostiary.database import Database, Transaction
 from ostiary.errors import Conflict, InvalidChallenge, InvalidCredentials, Unauthenticated
+from ostiary.tokens import AccessTokens
 
 
 class VerificationRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +47,8 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 LinkState = Literal["link", "link_password", "invalid"]
+_OURS = ("register", "verify_email", "change_email")
+"""The flows that wait for a mail box; the others are the dispatcher's, and the first administrator's."""
 
 
 class Verification:
@@ -54,24 +59,31 @@ class Verification:
         db: Database,
         accounts: AccountStore,
         passwords: Passwords,
+        email_codes: EmailCodes,
         flows: Flows,
+        steps: Steps,
         completion: Completion,
+        access_tokens: AccessTokens,
         letters: Letters,
         throttle: Throttle,
     ) -> None:
         self._db = db
         self._accounts = accounts
         self._passwords = passwords
+        self._email_codes = email_codes
         self._flows = flows
+        self._steps = steps
         self._completion = completion
+        self._access_tokens = access_tokens
         self._letters = letters
         self._throttle = throttle
 
-    async def __call__(self, caller: Caller, request: VerificationRequest) -> SignedIn | Account:
+    async def __call__(self, caller: Caller, request: VerificationRequest) -> Outcome | Account:
         """End the flow: the address is proved.
 
         Returns:
-            A sign-in for the end of a sign-up or sign-in, the changed account for the end of a change of address.
+            A sign-in, or its next step, for the end of a sign-up or sign-in; the changed account for that of a change
+            of address.
 
         Raises:
             InvalidChallenge: the code or link is wrong, used, expired or out of tries.
@@ -87,7 +99,7 @@ class Verification:
             flow = await self._check_code(caller, request.flow, request.code)
         if flow is None or flow.account_id is None:
             raise InvalidChallenge(field="code" if request.token is None else None)
-        await self._completion.ready()
+        await self._access_tokens.ready()
         async with self._db.transaction() as tx:
             outcome = await self._finish(tx, caller, flow, flow.account_id)
         self._letters.wake()
@@ -96,16 +108,16 @@ class Verification:
     async def link_state(self, link_token: str, flow_token: str | None, now: int) -> LinkState:
         """What the person who opened a mailed link has to do next. Looking spends nothing."""
         flow = await self._flows.by_link(link_token, now)
-        if flow is None or flow.kind == "setup":
+        if flow is None or flow.kind not in _OURS:
             return "invalid"
         return "link" if flow_token and equal(digest(flow_token), flow.id_hash) else "link_password"
 
     async def waiting(self, flow_token: str, now: int) -> Waiting | None:
         """What this browser's flow waits for; None where it has ended."""
         flow = await self._flows.by_token(flow_token, now)
-        if flow is None or flow.kind == "setup":
+        if flow is None or flow.kind not in _OURS:
             return None
-        return Waiting(flow.kind, flow.read(PendingEmail).email)
+        return Waiting(_purpose(flow), flow.read(PendingEmail).email)
 
     async def resend(self, caller: Caller, flow_token: str) -> Challenged:
         """Mail a new code and link; the old ones end, the count of tries starts again.
@@ -116,16 +128,16 @@ class Verification:
         """
         # No permission needed: the flow token is the proof of having begun.
         flow = await self._flows.by_token(flow_token, caller.at)
-        if flow is None or flow.kind == "setup":
+        if flow is None or flow.kind not in _OURS:
             raise InvalidChallenge
         sent_to = flow.read(PendingEmail).email
-        self._throttle.mail(parse_email(sent_to).key, caller.at)
+        await self._throttle.mail(parse_email(sent_to).key, caller.at)
         async with self._db.transaction() as tx:
             begun = await self._flows.renew(tx, flow, caller.at)
             await self._send_again(tx, flow, begun)
             await record(tx, caller.at, Event.VERIFICATION_SENT, caller.actor, flow.account_id)
         self._letters.wake()
-        return Challenged(begun.token, flow.kind, ("email_code",), sent_to, self._flows.ttl)
+        return Challenged(begun.token, _purpose(flow), ("email_code",), sent_to, self._flows.ttl)
 
     async def _send_again(self, tx: Transaction, flow: Flow, begun: Begun) -> None:
         account = await self._accounts.get_in(tx, flow.account_id or "")
@@ -141,7 +153,7 @@ class Verification:
     async def _check_link(self, caller: Caller, request: VerificationRequest) -> Flow:
         """The flow of a link, opened by whoever began it: that browser, or somebody who knows its password."""
         flow = await self._flows.by_link(request.token or "", caller.at)
-        if flow is None or flow.kind == "setup":
+        if flow is None or flow.kind not in _OURS:
             raise InvalidChallenge
         if request.flow is not None and equal(digest(request.flow), flow.id_hash):
             return flow
@@ -167,7 +179,7 @@ class Verification:
                 await record(tx, caller.at, Event.VERIFICATION_FAILED, caller.actor)
         return flow
 
-    async def _finish(self, tx: Transaction, caller: Caller, flow: Flow, account_id: str) -> SignedIn | Account:
+    async def _finish(self, tx: Transaction, caller: Caller, flow: Flow, account_id: str) -> Outcome | Account:
         """End the flow, once, and do what it was begun for.
 
         First the revision, then the account, then its flows: everybody takes them in this order, so that none of two
@@ -185,7 +197,10 @@ class Verification:
         if flow.kind == "register":
             account = await self._apply(tx, caller, account, flow.read(PendingRegistration))
         await self._flows.end_all(tx, account_id)
-        return await self._completion(tx, caller, account, pending.delivery, remember=pending.remember)
+        # The password was asked for in any case: by the registration, or by the sign-in that had the code sent.
+        proofs = (Passwords.proof(caller.at), self._email_codes.opened(holder_of(account), caller.at))
+        progress = Progress(pending.email, pending.delivery, pending.remember, pending.level, proofs=proofs)
+        return await self._steps.move(tx, caller, self._completion, account, progress)
 
     async def _activate(self, tx: Transaction, caller: Caller, account_id: str, proved: str) -> Account:
         account = await self._accounts.activate(tx, account_id, caller.at)
@@ -215,3 +230,8 @@ class Verification:
         await self._letters.email_changed(tx, caller.at, before, after)
         await record(tx, caller.at, Event.ACCOUNT_EMAIL_CHANGED, caller.actor, before.id)
         return after
+
+
+def _purpose(flow: Flow) -> str:
+    """As people know it: who proves an address at the first sign-in is signing in."""
+    return "sign_in" if flow.kind == "verify_email" else flow.kind

@@ -1,30 +1,77 @@
 """Deciding about accounts as they are in the database now.
 
-Policy and facts are held in memory, but never used without asking first whether anything has changed: every writer of
-facts, in whatever process, bumps the revision ``authorization`` in its own transaction, and a writer of roles also
-``roles``.
+Roles and facts are held in memory, but never used without asking first whether anything has changed: every writer of
+facts, in whatever process, bumps the revision ``authorization`` in its own transaction, a writer of roles also
+``roles``, and one of the model or of a policy ``model``. What is around a resource is read at each decision; whoever
+writes relations or attributes bumps ``relations``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ostiary.authorization import administrators
+from ostiary.authorization.compiled import Model
 from ostiary.authorization.decide import decide
 from ostiary.authorization.escalation import EVERYTHING, Holdings, held_anywhere, holdings_everywhere, uncovered
 from ostiary.authorization.explain import Decision
-from ostiary.authorization.facts import Facts, Policy
-from ostiary.authorization.model import Request, Resource
-from ostiary.authorization.store import load_policy, load_subject
+from ostiary.authorization.facts import NOBODY, NOWHERE, Facts, RoleGraph, Subject, Surroundings
+from ostiary.authorization.model import NestingTooDeep, Request, Resource
+from ostiary.authorization.schema import USER
+from ostiary.authorization.store import (
+    load_model,
+    load_other_subject,
+    load_roles,
+    load_subject,
+    load_subjects,
+)
+from ostiary.authorization.surroundings import (
+    load_attributes,
+    load_many_attributes,
+    load_many_surroundings,
+    load_surroundings,
+)
 from ostiary.base.clock import Clock
-from ostiary.errors import Forbidden, Unavailable
+from ostiary.errors import Forbidden, InvalidRequest, PersonRequired, Unavailable
 
 if TYPE_CHECKING:
     from ostiary.authorization.caller import Caller
     from ostiary.database import Database, Transaction
 
+_Around = Mapping[tuple[Resource | None, Resource], Surroundings]
 _REMEMBERED = 16_384
 _ATTEMPTS = 16
+_TOKEN = re.compile(r"rev_(\d{1,18})", re.ASCII)
+
+
+class Brought(msgspec.Struct, frozen=True):
+    """What a question brings besides its three names: context, and attributes that are not stored."""
+
+    context: Mapping[str, Any] = {}
+    subject_properties: Mapping[str, Any] = {}
+    resource_properties: Mapping[str, Any] = {}
+    action_properties: Mapping[str, Any] = {}
+
+
+NOTHING_BROUGHT = Brought()
+
+
+class Question(msgspec.Struct, frozen=True):
+    """One of many questions.
+
+    Attributes:
+        subject: an account as type ``user``, by its id; another subject; or ``None`` for who has not signed in.
+    """
+
+    subject: Resource | None
+    permission: str
+    resource: Resource | None = None
+    brought: Brought = NOTHING_BROUGHT
 
 
 class Authorizer:
@@ -36,37 +83,192 @@ class Authorizer:
         self._clock = clock
         self._remembered = remembered
         self._revision = -1
-        self._roles: tuple[int, Policy] | None = None
+        self._roles: tuple[int, RoleGraph] | None = None
+        self._model: tuple[int, Model] | None = None
         self._facts: dict[str, Facts] = {}
 
-    async def decide(self, account_id: str, permission: str, resource: Resource | None = None) -> Decision:
+    async def decide(
+        self, account_id: str, permission: str, resource: Resource | None = None, brought: Brought = NOTHING_BROUGHT
+    ) -> Decision:
         """Whether the account may do this now, seeing every change that was acknowledged before the call.
 
         Raises:
             Unavailable: the database does not answer; so nothing is allowed.
+            NestingTooDeep: groups or resources are nested too deep to say.
         """
-        return decide(await self.facts(account_id), Request(permission, resource, self._clock()))
+        return await self._decide(lambda: self.facts(account_id), permission, resource, brought)
+
+    async def decide_other(
+        self, subject: Resource, permission: str, resource: Resource | None = None, brought: Brought = NOTHING_BROUGHT
+    ) -> Decision:
+        """The same for a subject that is no account, such as a device."""
+        return await self._decide(lambda: self._facts_of_other(subject), permission, resource, brought)
+
+    async def decide_nobody(
+        self, permission: str, resource: Resource | None = None, brought: Brought = NOTHING_BROUGHT
+    ) -> Decision:
+        """The same for who has not signed in: what anyone may do."""
+        return await self._decide(self._facts_of_nobody, permission, resource, brought)
 
     async def facts(self, account_id: str) -> Facts:
-        """All that counts about one account: policy and its own facts, as of one and the same revision."""
+        """All that counts about one account: roles, the model and its own facts, as of one and the same revision."""
+        return await self._known(account_id, lambda: load_subject(self._db, account_id))
+
+    async def _facts_of_other(self, subject: Resource) -> Facts:
+        key = str(subject)
+        facts = await self._known(key, lambda: load_other_subject(self._db, subject.type, subject.id))
+        # What is stored about devices changes too often to count as a change of everybody's facts.
+        attributes = await load_attributes(self._db, key)
+        return msgspec.structs.replace(facts, subject=_with(facts.subject, attributes))
+
+    async def _facts_of_nobody(self) -> Facts:
+        return Facts(await self._current_roles(), NOBODY, await self._current_model())
+
+    async def _decide(
+        self, find: Callable[[], Awaitable[Facts]], permission: str, resource: Resource | None, brought: Brought
+    ) -> Decision:
+        request = self._request(permission, resource, brought)
+        facts = await find()
+        if resource is None or not (resource.type in facts.model.types or facts.model.ruling(permission)):
+            return decide(facts, request)
+        as_of = await self._as_of()
+        for _ in range(_ATTEMPTS):
+            facts = await find()
+            around = await self._look_around(facts, permission, resource)
+            # A group of before a change with a relation of after it may allow what was never allowed: look again.
+            read_at, as_of = as_of, await self._as_of()
+            if read_at == as_of:
+                return decide(msgspec.structs.replace(facts, around=around), request)
+        raise Unavailable("Permissions are changing too fast to be read; try again.", retry_after=1)
+
+    async def decide_many(self, questions: Sequence[Question]) -> list[Decision]:
+        """Each question answered as if it were asked alone, all as of one and the same moment.
+
+        Raises:
+            Unavailable, NestingTooDeep: as with :meth:`decide`, for any of them.
+        """
+        as_of = await self._as_of()
+        for _ in range(_ATTEMPTS):
+            facts = await self._facts_of_many({question.subject for question in questions}, as_of[0])
+            around = await self._look_around_many(questions, facts)
+            read_at, as_of = as_of, await self._as_of()
+            if read_at == as_of:
+                return [self._answer(question, facts[question.subject], around) for question in questions]
+        raise Unavailable("Permissions are changing too fast to be read; try again.", retry_after=1)
+
+    def _answer(self, question: Question, known: Facts, around: _Around) -> Decision:
+        there = NOWHERE if question.resource is None else around.get((question.subject, question.resource), NOWHERE)
+        request = self._request(question.permission, question.resource, question.brought)
+        return decide(Facts(known.roles, known.subject, known.model, there), request)
+
+    def _request(self, permission: str, resource: Resource | None, brought: Brought) -> Request:
+        return Request(
+            permission,
+            resource,
+            self._clock(),
+            brought.context,
+            brought.subject_properties,
+            brought.resource_properties,
+            brought.action_properties,
+        )
+
+    async def _facts_of_many(self, subjects: Set[Resource | None], revision: int) -> dict[Resource | None, Facts]:
+        if len(subjects) == 1:
+            (subject,) = subjects
+            return {subject: await self.facts_of(subject)}
+        roles, model = await self._current_roles(), await self._current_model()
+        found: dict[Resource | None, Facts] = {}
+        wanted: dict[str, list[str]] = defaultdict(list)
+        for subject in subjects:
+            if subject is None:
+                found[None] = Facts(roles, NOBODY, model)
+            elif subject.type == USER and self._revision == revision and subject.id in self._facts:
+                found[subject] = self._facts[subject.id]
+            else:
+                wanted[subject.type].append(subject.id)
+        for type_, ids in wanted.items():  # not remembered: a search over everybody would push out who is here
+            loaded = await load_subjects(self._db, type_, ids)
+            found |= {Resource(type_, id_): Facts(roles, loaded.get(id_), model) for id_ in ids}
+        return found
+
+    async def facts_of(self, subject: Resource | None) -> Facts:
+        """The same for any subject: an account as type ``user``, another one, or nobody."""
+        if subject is None:
+            return await self._facts_of_nobody()
+        return await (self.facts(subject.id) if subject.type == USER else self._facts_of_other(subject))
+
+    async def _look_around_many(
+        self, questions: Sequence[Question], facts: Mapping[Resource | None, Facts]
+    ) -> dict[tuple[Resource | None, Resource], Surroundings]:
+        actions: dict[Resource | None, dict[Resource, set[str]]] = defaultdict(lambda: defaultdict(set))
+        ruled: set[tuple[Resource | None, Resource]] = set()
+        for question in questions:
+            subject, resource, model = question.subject, question.resource, facts[question.subject].model
+            if resource is None or facts[subject].subject is None:
+                continue
+            if resource.type in model.types:
+                actions[subject][resource].add(question.permission.rpartition(".")[2])
+            if model.ruling(question.permission):
+                ruled.add((subject, resource))
+        around: dict[tuple[Resource | None, Resource], Surroundings] = {}
+        for subject, asked_of in actions.items():
+            found = await self._surroundings(facts[subject], asked_of)
+            around |= {(subject, resource): there for resource, there in found.items()}
+        if ruled:
+            attributes = await load_many_attributes(self._db, list({str(resource) for _, resource in ruled}))
+            for key in ruled:
+                there = around.get(key, NOWHERE)
+                around[key] = Surroundings(there.places, there.tuples, attributes.get(str(key[1]), {}))
+        return around
+
+    async def _surroundings(self, facts: Facts, asked_of: Mapping[Resource, set[str]]) -> dict[Resource, Surroundings]:
+        """Of fewer at a time where those of all together are too many."""
+        if facts.subject is None:
+            return {}
+        try:
+            return await load_many_surroundings(self._db, facts.model, facts.subject, asked_of)
+        except NestingTooDeep:
+            if len(asked_of) == 1:
+                raise
+        each = list(asked_of.items())
+        half = len(each) // 2
+        first = await self._surroundings(facts, dict(each[:half]))
+        return {**first, **await self._surroundings(facts, dict(each[half:]))}
+
+    async def _as_of(self) -> tuple[int, int]:
+        return await self._db.revision("authorization"), await self._db.revision("relations")
+
+    async def _look_around(self, facts: Facts, permission: str, resource: Resource) -> Surroundings:
+        around = NOWHERE
+        if facts.subject is not None and resource.type in facts.model.types:
+            action = permission.rpartition(".")[2]
+            around = await load_surroundings(self._db, facts.model, facts.subject, resource, action)
+        if facts.model.ruling(permission):
+            return msgspec.structs.replace(around, attributes=await load_attributes(self._db, str(resource)))
+        return around
+
+    async def _known(self, key: str, load: Callable[[], Awaitable[Subject | None]]) -> Facts:
         revision = await self._db.revision("authorization")
         for _ in range(_ATTEMPTS):
             if revision != self._revision:
                 self._forget(revision)
-            elif (known := self._facts.pop(account_id, None)) is not None:
-                self._facts[account_id] = known  # last in the order: the least recently asked for goes first
+            elif (known := self._facts.pop(key, None)) is not None:
+                self._facts[key] = known  # last in the order: the least recently asked for goes first
                 return known
-            found = Facts(await self._current_policy(), await load_subject(self._db, account_id))
+            found = Facts(await self._current_roles(), await load(), await self._current_model())
             # Roles of before a change with assignments of after it may allow what was never allowed: read again.
             loaded_at, revision = revision, await self._db.revision("authorization")
             if loaded_at == revision:
-                self._remember(revision, account_id, found)
+                self._remember(revision, key, found)
                 return found
         raise Unavailable("Permissions are changing too fast to be read; try again.", retry_after=1)
 
     async def outranked(self, caller: Caller, account_id: str) -> bool:
-        """Whether the account holds permissions of Ostiary that the caller does not: then it is not theirs to touch."""
-        if caller.kind == "operator" or caller.account_id == account_id:
+        """Whether the account holds permissions of Ostiary that the caller does not: then it is not theirs to touch.
+
+        One's own account is, but not with what has only a part of one's permissions.
+        """
+        if caller.kind == "operator" or (caller.account_id == account_id and caller.scopes is None):
             return False
         held = held_anywhere(await self.facts(account_id), self._clock())
         return bool(uncovered(await self.holdings(caller), held))
@@ -85,8 +287,11 @@ class Authorizer:
         """Refuse a caller to whom the account is not theirs to touch.
 
         Raises:
-            Forbidden: :meth:`outranked`.
+            Forbidden: :meth:`outranked`. PersonRequired: it is the account of the key that calls: who has a key could
+                have the address changed by it, and the password after that.
         """
+        if caller.account_id == account_id and caller.method == "api_key":
+            raise PersonRequired
         if await self.outranked(caller, account_id):
             raise Forbidden("This account holds permissions in Ostiary that you do not hold.")
 
@@ -94,12 +299,35 @@ class Authorizer:
         """See :func:`ostiary.authorization.administrators.is_last_administrator`; call ``tx.bump`` before."""
         return await administrators.is_last_administrator(tx, account_id, self._clock())
 
-    async def _current_policy(self) -> Policy:
-        """Roles change seldom, other facts often: the policy is only read again when a role has changed."""
+    async def model_as_of(self) -> tuple[int, Model]:
+        """All models as they are now, with a revision at which they were no older than that."""
+        revision = await self._db.revision("model")
+        return revision, await self._current_model()
+
+    async def require_fresh(self, token: str) -> None:
+        """Go on only if decisions see the write that gave this token, ``rev_17``.
+
+        Raises:
+            InvalidRequest: it is none of ours. Unavailable: the database that answers here is behind that write.
+        """
+        found = _TOKEN.fullmatch(token)
+        if found is None:
+            raise InvalidRequest("This is not a token from a write of relations.", field="at_least_as_fresh")
+        if await self._db.revision("relations") < int(found[1]):
+            raise Unavailable("The database that answers is behind that write; try again.", retry_after=1)
+
+    async def _current_roles(self) -> RoleGraph:
+        """Roles change seldom, other facts often: they are only read again when a role has changed."""
         revision = await self._db.revision("roles")
         if self._roles is None or self._roles[0] != revision:
-            self._roles = (revision, await load_policy(self._db))
+            self._roles = (revision, await load_roles(self._db))
         return self._roles[1]
+
+    async def _current_model(self) -> Model:
+        revision = await self._db.revision("model")
+        if self._model is None or self._model[0] != revision:
+            self._model = (revision, await load_model(self._db))
+        return self._model[1]
 
     def _forget(self, revision: int) -> None:
         self._revision, self._facts = revision, {}
@@ -110,3 +338,7 @@ class Authorizer:
         self._facts[account_id] = found
         if len(self._facts) > self._remembered:
             del self._facts[next(iter(self._facts))]
+
+
+def _with(subject: Subject | None, attributes: Mapping[str, Any]) -> Subject | None:
+    return None if subject is None else msgspec.structs.replace(subject, attributes=attributes)

@@ -82,12 +82,29 @@ def held_anywhere(facts: Facts, at: int) -> frozenset[str]:
     return own(pattern for scope in facts.subject.scopes() for pattern in _allowed(facts, scope, at))
 
 
+def unheld(facts: Facts, wanted: Iterable[str], at: int) -> frozenset[str]:
+    """What of ``wanted``, about applications too, the subject does not hold, so that no key of theirs may have it.
+
+    What they hold on one resource counts: a key decides nothing, and on another resource it is of no use. A denial
+    everywhere of any part of it does away with it.
+    """
+    if facts.subject is None or not facts.subject.active:
+        return frozenset(wanted)
+    allowed = frozenset().union(*(_allowed(facts, scope, at) for scope in facts.subject.scopes()))
+    denied = _granted(facts.subject.everywhere, Effect.DENY, at)
+    return frozenset(
+        each
+        for each in wanted
+        if not _any_covers(allowed, each) or any(covers(no, each) or covers(each, no) for no in denied)
+    )
+
+
 def _any_covers(patterns: Iterable[str], permission: str) -> bool:
     return any(covers(pattern, permission) for pattern in patterns)
 
 
 def _allowed(facts: Facts, scope: Scope, at: int) -> frozenset[str]:
-    by_roles = (facts.policy.held_by(role) for role in scope.roles)
+    by_roles = (facts.roles.held_by(role) for role in scope.roles)
     return _granted(scope, Effect.ALLOW, at).union(*by_roles)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.authorization.facts import Facts, Policy, Subject
-from ostiary.authorization.model import Ground, HeldByRole, Reason, Resource
+from ostiary.authorization.facts import Facts, Subject
+from ostiary.authorization.model import Granted, Ground, HeldByRole, Reason, Related, Request, Resource
+from ostiary.authorization.relations import shown
+from ostiary.authorization.ruling import NotApplied, not_applied
 
 
 class Path(msgspec.Struct, frozen=True):
@@ -27,7 +29,8 @@ class Decision(msgspec.Struct, frozen=True):
 
     Attributes:
         grounds: every fact that decided: all matching denials of an explicit denial, all matching allows otherwise.
-        facts: what was known; ``None`` where no fact was needed (the operator, an anonymous caller).
+        facts: what was known; ``None`` where no fact was needed (the operator, a token whose scopes do not reach).
+        request: the question as it was put; ``None`` where ``facts`` is.
     """
 
     allowed: bool
@@ -36,6 +39,7 @@ class Decision(msgspec.Struct, frozen=True):
     resource: Resource | None = None
     grounds: tuple[Ground, ...] = ()
     facts: Facts | None = None
+    request: Request | None = None
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -48,8 +52,16 @@ class Decision(msgspec.Struct, frozen=True):
         """The deciding facts as paths, in a stable order."""
         if self.facts is None or self.facts.subject is None:
             return ()
-        policy, subject = self.facts.policy, self.facts.subject
-        return tuple(sorted((_path(policy, subject, ground) for ground in self.grounds), key=str))
+        facts, subject = self.facts, self.facts.subject
+        return tuple(sorted((_path(facts, subject, ground, self.permission) for ground in self.grounds), key=str))
+
+    @property
+    def failed(self) -> tuple[NotApplied, ...]:
+        """The policies that would have allowed it, and on which values they did not; for an explicit denial, none."""
+        if self.facts is None or self.request is None or self.reason is not Reason.NOTHING_ALLOWS:
+            return ()
+        subject = self.facts.subject
+        return () if subject is None else tuple(not_applied(self.facts, subject, self.request))
 
     @property
     def would_allow(self) -> tuple[str, ...]:
@@ -59,13 +71,33 @@ class Decision(msgspec.Struct, frozen=True):
         """
         if self.facts is None or self.reason is not Reason.NOTHING_ALLOWS:
             return ()
-        ways = self.facts.policy.ways(self.permission)
+        ways = self.facts.roles.ways(self.permission)
         return tuple(dict.fromkeys(role for _, roles in ways for role in sorted(roles)))
 
 
-def _path(policy: Policy, subject: Subject, ground: Ground) -> Path:
-    start = f"{subject.kind}:{subject.id}"
+def _path(facts: Facts, subject: Subject, ground: Ground, permission: str) -> Path:
+    if isinstance(ground, Related):
+        steps = ground.steps
+        start = () if steps[0] == shown(next(iter(subject.sets))) else (_own(subject),)
+        return Path((*start, *steps, permission), None)
     if isinstance(ground, HeldByRole):
-        roles = (f"role:{name}" for name in policy.route(ground.role, ground.pattern))
-        return Path((start, *roles, ground.pattern), ground.resource)
-    return Path((start, f"{ground.effect.value} {ground.permission}"), ground.resource)
+        roles = (f"role:{name}" for name in facts.roles.route(ground.role, ground.pattern))
+        return Path((*_holder(subject, ground.holder), *roles, ground.pattern), ground.resource)
+    if isinstance(ground, Granted):
+        effect = f"{ground.effect.value} {ground.permission}"
+        return Path((*_holder(subject, ground.holder), effect), ground.resource)
+    why = f" ({ground.why})" if ground.why else ""
+    return Path((_own(subject), f"policy:{ground.policy}", f"{ground.effect.value} {permission}{why}"), None)
+
+
+def _own(subject: Subject) -> str:
+    return f"{subject.kind}:{subject.id}"
+
+
+def _holder(subject: Subject, key: str) -> tuple[str, ...]:
+    """From the subject to the group that holds a fact, itself first."""
+    way: list[str] = []
+    while key and subject.sets.get(key):
+        way.append(shown(key))
+        key = subject.sets[key]
+    return (_own(subject), *reversed(way))

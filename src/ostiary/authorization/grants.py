@@ -1,4 +1,7 @@
-"""Direct grants: one permission allowed or denied to one account, everywhere or on one resource, perhaps for a time."""
+"""Direct grants: one permission allowed or denied to an account or a group, on one resource or everywhere.
+
+They may end by themselves.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,21 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ostiary.audit import Event, record
+from ostiary.authorization.administrators import leaves_no_administrator
 from ostiary.authorization.authorizer import Authorizer
 from ostiary.authorization.caller import Caller
 from ostiary.authorization.escalation import own, require_cover
+from ostiary.authorization.holders import (
+    Holder,
+    both_columns,
+    change_holder_privileges,
+    column_of,
+    group_shown,
+    recorded,
+    require_holder,
+    stored,
+    words,
+)
 from ostiary.authorization.model import (
     Effect,
     LastAdministrator,
@@ -20,7 +35,7 @@ from ostiary.authorization.model import (
     parse_permission,
     parse_resource,
 )
-from ostiary.authorization.store import change_privileges, columns, lock_facts, place, require_account
+from ostiary.authorization.store import columns, lock_facts, place
 from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.ids import new_id
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
@@ -32,7 +47,8 @@ if TYPE_CHECKING:
     from ostiary.database import Database, Reader, Transaction
 
 _SELECT = (
-    "SELECT id, account_id, permission, effect, resource_type, resource_id, expires_at, created_at FROM direct_grants"
+    "SELECT id, account_id, group_id, permission, effect, resource_type, resource_id, expires_at, created_at"
+    " FROM direct_grants"
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,17 +75,19 @@ class Grant(msgspec.Struct, frozen=True):
     """A direct grant as it is shown; times in RFC 3339. From ``expires_at`` on it does not count."""
 
     id: str
-    account_id: str
+    account_id: str | None
     permission: str
     effect: Effect
     resource: Resource | None
     expires_at: Timestamp | None
     created_at: Timestamp
+    group_id: str | None = None
 
 
 class _Row(msgspec.Struct, frozen=True):
     id: str
-    account_id: str
+    account_id: str | None
+    group_id: str | None
     permission: str
     effect: str
     resource_type: str
@@ -85,34 +103,35 @@ class Grants:
         self._clock = clock
 
     async def list(
-        self, caller: Caller, account_id: str, cursor: str | None = None, limit: int = DEFAULT_LIMIT
+        self, caller: Caller, holder: Holder, cursor: str | None = None, limit: int = DEFAULT_LIMIT
     ) -> Page[Grant]:
-        """The grants of one account, oldest first, expired ones included.
+        """The grants of one account or group, oldest first, expired ones included.
 
         Raises:
             InvalidRequest: the cursor or the limit is not usable.
         """
         await caller.require(Permission.GRANTS_READ)
+        column = column_of(holder)
         rows = await self._db.fetch_all(
             _Row,
-            f"{_SELECT} WHERE account_id = :account_id AND id > :after ORDER BY id LIMIT :most",
-            account_id=account_id,
+            f"{_SELECT} WHERE {column} = :holder AND id > :after ORDER BY id LIMIT :most",
+            holder=stored(holder),
             after="" if cursor is None else decode_cursor(cursor),
             most=check_limit(limit) + 1,
         )
         return page_of(rows, limit, key=lambda row: row.id, item=_view)
 
-    async def get(self, caller: Caller, account_id: str, grant_id: str) -> Grant:
+    async def get(self, caller: Caller, holder: Holder, grant_id: str) -> Grant:
         """One grant.
 
         Raises:
-            NotFound: the account has no such grant.
+            NotFound: the account or group has no such grant.
         """
         await caller.require(Permission.GRANTS_READ)
-        return _view(await _row(self._db, account_id, grant_id))
+        return _view(await _row(self._db, holder, grant_id))
 
-    async def create(self, caller: Caller, account_id: str, new: GrantCreate) -> Grant:
-        """Allow or deny something to the account.
+    async def create(self, caller: Caller, holder: Holder, new: GrantCreate) -> Grant:
+        """Allow or deny something to the account or group.
 
         Raises:
             NotFound: there is no such account.
@@ -126,31 +145,39 @@ class Grants:
         where = columns(new.resource and parse_resource(new.resource))
         holdings, now = await self._authorizer.holdings(caller), self._clock()
         require_cover(holdings, [permission])
-        expires_at = _milliseconds(new.expires_at, now)
+        expires_at = parse_expiry(new.expires_at, now)
         row = _Row(
-            new_id("grt", now), account_id, permission, new.effect.value, **where, expires_at=expires_at, created_at=now
+            new_id("grt", now),
+            *both_columns(holder),
+            permission,
+            new.effect.value,
+            **where,
+            expires_at=expires_at,
+            created_at=now,
         )
         async with self._db.transaction() as tx:
             await lock_facts(tx)
-            await require_account(tx, account_id)
+            await require_holder(tx, holder)
             await self._keep_an_administrator(tx, row)
             inserted = await tx.execute(
-                "INSERT INTO direct_grants (id, account_id, permission, effect, resource_type, resource_id, expires_at,"
-                " created_at) VALUES (:id, :account_id, :permission, :effect, :resource_type, :resource_id,"
-                " :expires_at, :created_at) ON CONFLICT DO NOTHING",
+                "INSERT INTO direct_grants (id, account_id, group_id, permission, effect, resource_type, resource_id,"
+                " expires_at, created_at) VALUES (:id, :account_id, :group_id, :permission, :effect,"
+                " :resource_type, :resource_id, :expires_at, :created_at) ON CONFLICT DO NOTHING",
                 **msgspec.structs.asdict(row),
             )
             if not inserted:
-                raise Conflict("The account has this grant already; change that one.")
-            await change_privileges(tx, account_id)
-            await record(tx, now, Event.GRANT_CREATED, caller.actor, account_id, **_recorded(row))
+                raise Conflict(f"{words(holder)} has this grant already; change that one.")
+            await self._keep_another(tx, row)
+            await change_holder_privileges(tx, holder)
+            account_id, named = recorded(holder)
+            await record(tx, now, Event.GRANT_CREATED, caller.actor, account_id, **_recorded(row), **named)
         return _view(row)
 
-    async def change(self, caller: Caller, account_id: str, grant_id: str, change: GrantChange) -> Grant:
+    async def change(self, caller: Caller, holder: Holder, grant_id: str, change: GrantChange) -> Grant:
         """Turn a grant round, or make it hold longer or shorter.
 
         Raises:
-            NotFound: the account has no such grant.
+            NotFound: the account or group has no such grant.
             InvalidRequest: the time has passed.
             Conflict: it has another grant that says the same.
             Forbidden: it is about more of Ostiary than the caller holds.
@@ -160,12 +187,12 @@ class Grants:
         holdings, now = await self._authorizer.holdings(caller), self._clock()
         async with self._db.transaction() as tx:
             await lock_facts(tx)
-            before = await _row(tx, account_id, grant_id)
+            before = await _row(tx, holder, grant_id)
             require_cover(holdings, [before.permission])
             row = msgspec.structs.replace(
                 before,
                 effect=before.effect if change.effect is UNSET else change.effect.value,
-                expires_at=before.expires_at if change.expires_at is UNSET else _milliseconds(change.expires_at, now),
+                expires_at=before.expires_at if change.expires_at is UNSET else parse_expiry(change.expires_at, now),
             )
             await self._keep_an_administrator(tx, row)
             try:
@@ -176,47 +203,65 @@ class Grants:
                     expires_at=row.expires_at,
                 )
             except UniqueViolation as cause:
-                raise Conflict("The account has another grant that says the same.") from cause
-            await change_privileges(tx, account_id)
-            await record(tx, now, Event.GRANT_CHANGED, caller.actor, account_id, **_recorded(row))
+                raise Conflict(f"{words(holder)} has another grant that says the same.") from cause
+            await self._keep_another(tx, row)
+            await change_holder_privileges(tx, holder)
+            account_id, named = recorded(holder)
+            await record(tx, now, Event.GRANT_CHANGED, caller.actor, account_id, **_recorded(row), **named)
         return _view(row)
 
-    async def delete(self, caller: Caller, account_id: str, grant_id: str) -> None:
+    async def delete(self, caller: Caller, holder: Holder, grant_id: str) -> None:
         """Take a grant back.
 
         Raises:
-            NotFound: the account has no such grant.
+            NotFound: the account or group has no such grant.
             Forbidden: it is about more of Ostiary than the caller holds; lifting a denial gives, too.
         """
         await caller.require(Permission.GRANTS_DELETE)
         holdings, now = await self._authorizer.holdings(caller), self._clock()
         async with self._db.transaction() as tx:
             await lock_facts(tx)
-            row = await _row(tx, account_id, grant_id)
+            row = await _row(tx, holder, grant_id)
             require_cover(holdings, [row.permission])
             await tx.execute("DELETE FROM direct_grants WHERE id = :id", id=row.id)
-            await change_privileges(tx, account_id)
-            await record(tx, now, Event.GRANT_DELETED, caller.actor, account_id, **_recorded(row))
+            await change_holder_privileges(tx, holder)
+            account_id, named = recorded(holder)
+            await record(tx, now, Event.GRANT_DELETED, caller.actor, account_id, **_recorded(row), **named)
 
     async def _keep_an_administrator(self, tx: Transaction, row: _Row) -> None:
-        denies = row.effect == Effect.DENY and not row.resource_type and own([row.permission])
-        if denies and await self._authorizer.is_last_administrator(tx, row.account_id):
+        """Before an account is denied something."""
+        if _denies(row) and row.account_id and await self._authorizer.is_last_administrator(tx, row.account_id):
+            raise LastAdministrator
+
+    async def _keep_another(self, tx: Transaction, row: _Row) -> None:
+        """After a group was: who is in it shows only then."""
+        if _denies(row) and row.group_id and await leaves_no_administrator(tx, self._clock()):
             raise LastAdministrator
 
 
-async def _row(on: Reader, account_id: str, grant_id: str) -> _Row:
+def _denies(row: _Row) -> bool:
+    return row.effect == Effect.DENY and not row.resource_type and bool(own([row.permission]))
+
+
+async def _row(on: Reader, holder: Holder, grant_id: str) -> _Row:
+    column = column_of(holder)
     row = await on.fetch_one(
         _Row,
-        f"{_SELECT} WHERE id = :id AND account_id = :account_id",
+        f"{_SELECT} WHERE id = :id AND {column} = :holder",
         id=grant_id,
-        account_id=account_id,
+        holder=stored(holder),
     )
     if row is None:
-        raise NotFound("The account has no such grant.")
+        raise NotFound(f"{words(holder)} has no such grant.")
     return row
 
 
-def _milliseconds(moment: datetime | None, now: int) -> int | None:
+def parse_expiry(moment: datetime | None, now: int) -> int | None:
+    """When something ends, in milliseconds; None for never.
+
+    Raises:
+        InvalidRequest: the time has passed, has no offset from UTC, or cannot be represented.
+    """
     if moment is None:
         return None
     if moment.tzinfo is None:
@@ -239,6 +284,7 @@ def _view(row: _Row) -> Grant:
         place(row.resource_type, row.resource_id),
         None if row.expires_at is None else rfc3339(row.expires_at),
         rfc3339(row.created_at),
+        group_shown(row.group_id),
     )
 
 

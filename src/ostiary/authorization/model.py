@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,16 +14,19 @@ from msgspec import Meta
 from ostiary.errors import Conflict, InvalidRequest
 
 _SEGMENT = "[a-z][a-z0-9_-]*"
-_TYPE = rf"{_SEGMENT}(\.{_SEGMENT})*"
-_PERMISSION = rf"(\*|{_TYPE}\.({_SEGMENT}|\*))"
-_ROLE = "[a-z][a-z0-9_.-]{0,63}"
+_MODEL = f"({_SEGMENT}/)?"  # types, permissions and roles of a named model are kept apart: hr/document.read
+TYPE = rf"{_MODEL}{_SEGMENT}(\.{_SEGMENT})*"
+_PERMISSION = rf"({_MODEL}\*|{TYPE}\.({_SEGMENT}|\*))"
+_ROLE = rf"{_MODEL}[a-z][a-z0-9_.-]{{0,63}}"
 MAX_PERMISSION = 128
 MAX_RESOURCE_ID = 256
 
 # Annotated for the published schema; the parse functions below are the rule, whatever built the struct.
 PermissionName = Annotated[str, Meta(pattern=f"^{_PERMISSION}$", max_length=MAX_PERMISSION)]
 RoleName = Annotated[str, Meta(pattern=f"^{_ROLE}$")]
-ResourceType = Annotated[str, Meta(pattern=f"^{_TYPE}$", max_length=MAX_PERMISSION)]
+ResourceType = Annotated[str, Meta(pattern=f"^{TYPE}$", max_length=MAX_PERMISSION)]
+SignInPolicy = Literal["any", "two_factors", "phishing_resistant"]
+"""What a sign-in has to show; each asks for more than the one before. See the setting ``sign_in.policy``."""
 ResourceId = Annotated[str, Meta(min_length=1, max_length=MAX_RESOURCE_ID)]
 
 
@@ -60,31 +64,65 @@ class Request(msgspec.Struct, frozen=True):
     Attributes:
         permission: the one action asked for, never a wildcard: what covers only a part of it could not answer.
         at: milliseconds since the epoch, UTC.
+        context: what is known of the request itself: where from, how well who asks has proved who they are.
+        subject_properties, resource_properties, action_properties: what the request brings of attributes.
     """
 
     permission: str
     resource: Resource | None
     at: int
+    context: Mapping[str, Any] = {}
+    subject_properties: Mapping[str, Any] = {}
+    resource_properties: Mapping[str, Any] = {}
+    action_properties: Mapping[str, Any] = {}
 
 
 class Granted(msgspec.Struct, frozen=True):
-    """Ground: a direct grant that matches. ``expires_at`` in milliseconds; from then on it does not count."""
+    """Ground: a direct grant that matches. ``expires_at`` in milliseconds; from then on it does not count.
+
+    ``holder``: the key of the group that it was given to, empty for the subject itself.
+    """
 
     permission: str
     effect: Effect
     resource: Resource | None
     expires_at: int | None
+    holder: str = ""
 
 
 class HeldByRole(msgspec.Struct, frozen=True):
-    """Ground: an assigned role that holds ``pattern``, itself or through roles that it includes."""
+    """Ground: a role that holds ``pattern``, itself or through roles that it includes; ``holder`` as with a grant."""
 
     role: str
     pattern: str
     resource: Resource | None
+    holder: str = ""
 
 
-Ground = Granted | HeldByRole
+class Related(msgspec.Struct, frozen=True):
+    """Ground: the subject is related to the resource. ``steps``: from the subject's own key to the resource."""
+
+    steps: tuple[str, ...]
+
+
+class Ruled(msgspec.Struct, frozen=True):
+    """Ground: a policy applies.
+
+    ``why``: of one that denies because its condition could not be worked out: what was missing or did not fit.
+    """
+
+    policy: str
+    effect: Effect
+    why: str = ""
+
+
+Ground = Granted | HeldByRole | Related | Ruled
+
+
+class NestingTooDeep(Conflict):
+    code = "nesting_too_deep"
+    title = "Groups or resources are nested too deep for a decision."
+    remedy = "Take groups out of groups, or resources out of what they are in, until the way is shorter."
 
 
 class LastAdministrator(Conflict):
@@ -121,7 +159,7 @@ def parse_role_name(text: str, field: str = "name") -> str:
 
 def parse_resource(resource: Resource, field: str = "resource") -> Resource:
     """Raises InvalidRequest unless its type is lower-case segments with dots and its id is printable and bounded."""
-    if len(resource.type) > MAX_PERMISSION or re.fullmatch(_TYPE, resource.type) is None:
+    if len(resource.type) > MAX_PERMISSION or re.fullmatch(TYPE, resource.type) is None:
         raise InvalidRequest("A resource type is written in lower case, like documents.", field=f"{field}.type")
     if not (0 < len(resource.id) <= MAX_RESOURCE_ID and resource.id.isprintable()):
         raise InvalidRequest(f"A resource id has 1 to {MAX_RESOURCE_ID} printable characters.", field=f"{field}.id")
@@ -130,7 +168,11 @@ def parse_resource(resource: Resource, field: str = "resource") -> Resource:
 
 def covers(pattern: str, permission: str) -> bool:
     """Whether everything that ``permission`` (itself perhaps a wildcard) stands for is matched by ``pattern``."""
-    return pattern in ("*", permission) or (pattern.endswith(".*") and permission.startswith(pattern[:-1]))
+    if pattern == permission:
+        return True
+    if pattern == "*":
+        return "/" not in permission  # what a named model holds is covered by its own wildcard only, `hr/*`
+    return pattern.endswith((".*", "/*")) and permission.startswith(pattern[:-1])
 
 
 @lru_cache(maxsize=4096)
@@ -146,7 +188,8 @@ def patterns_over(permission: str) -> tuple[str, ...]:
     while prefix:
         found.append(f"{prefix}.*")
         prefix = prefix.rpartition(".")[0]
-    return (*found, "*")
+    model, slash, _ = permission.rpartition("/")
+    return (*found, f"{model}{slash}*")
 
 
 def _is_permission(text: str) -> bool:

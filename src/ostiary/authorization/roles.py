@@ -13,7 +13,7 @@ from ostiary.audit import Event, record
 from ostiary.authorization.authorizer import Authorizer
 from ostiary.authorization.caller import Caller
 from ostiary.authorization.escalation import require_cover
-from ostiary.authorization.model import PermissionName, RoleName, parse_permission, parse_role_name
+from ostiary.authorization.model import PermissionName, RoleName, SignInPolicy, parse_permission, parse_role_name
 from ostiary.authorization.store import held_by_role, lock_facts
 from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ostiary.database import Database, Reader, Transaction
 
 MAX_DESCRIPTION = 500
+_SELECT = "SELECT name, description, builtin, created_at, updated_at, sign_in_policy, model FROM roles"
 MAX_PERMISSIONS = 500
 MAX_INCLUDES = 50
 
@@ -33,12 +34,16 @@ RoleNames = Annotated[tuple[RoleName, ...], Meta(max_length=MAX_INCLUDES)]
 
 
 class RoleCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A new role. ``permissions`` may hold wildcards; ``includes`` names roles whose permissions it has as well."""
+    """A new role. ``permissions`` may hold wildcards; ``includes`` names roles whose permissions it has as well.
+
+    ``sign_in_policy``: what a sign-in has to show of whoever holds the role, where that is more than the setting asks.
+    """
 
     name: RoleName
     description: Description = ""
     permissions: PermissionNames = ()
     includes: RoleNames = ()
+    sign_in_policy: SignInPolicy | None = None
 
 
 class RoleChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,10 +52,14 @@ class RoleChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: Description | UnsetType = UNSET
     permissions: PermissionNames | UnsetType = UNSET
     includes: RoleNames | UnsetType = UNSET
+    sign_in_policy: SignInPolicy | UnsetType | None = UNSET
 
 
 class Role(msgspec.Struct, frozen=True):
-    """A role as it is shown; times in RFC 3339. A built-in one cannot be changed or deleted."""
+    """A role as it is shown; times in RFC 3339.
+
+    A built-in one, and one of a model's file, can only have its ``sign_in_policy`` changed. ``model``: which model's.
+    """
 
     name: str
     description: str
@@ -59,6 +68,8 @@ class Role(msgspec.Struct, frozen=True):
     includes: list[str]
     created_at: Timestamp
     updated_at: Timestamp
+    sign_in_policy: SignInPolicy | None
+    model: str | None = None
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -67,6 +78,8 @@ class _Row(msgspec.Struct, frozen=True):
     builtin: int
     created_at: int
     updated_at: int
+    sign_in_policy: SignInPolicy | None
+    model: str | None
 
 
 class _Pair(msgspec.Struct, frozen=True):
@@ -91,8 +104,7 @@ class Roles:
         await caller.require(Permission.ROLES_READ)
         rows = await self._db.fetch_all(
             _Row,
-            "SELECT name, description, builtin, created_at, updated_at FROM roles WHERE name > :after"
-            " ORDER BY name LIMIT :most",
+            f"{_SELECT} WHERE name > :after ORDER BY name LIMIT :most",
             after="" if cursor is None else decode_cursor(cursor),
             most=check_limit(limit) + 1,
         )
@@ -118,11 +130,12 @@ class Roles:
         async with self._db.transaction() as tx:
             await _lock_roles(tx)
             inserted = await tx.execute(
-                "INSERT INTO roles (name, description, builtin, created_at, updated_at)"
-                " VALUES (:name, :description, 0, :now, :now) ON CONFLICT DO NOTHING",
+                "INSERT INTO roles (name, description, builtin, created_at, updated_at, sign_in_policy)"
+                " VALUES (:name, :description, 0, :now, :now, :policy) ON CONFLICT DO NOTHING",
                 name=name,
                 description=_description(new.description),
                 now=now,
+                policy=new.sign_in_policy,
             )
             if not inserted:
                 raise Conflict(f"There is already a role {name}.", field="name")
@@ -139,18 +152,22 @@ class Roles:
         Raises:
             NotFound: there is no such role.
             InvalidRequest: a permission is not one, an included role does not exist, or the role would include itself.
-            Conflict: it is built in.
+            Conflict: it is built in: only its sign-in policy can be changed.
             Forbidden: it held or would hold more of Ostiary than the caller does.
         """
         await caller.require(Permission.ROLES_UPDATE)
         holdings, now = await self._authorizer.holdings(caller), self._clock()
         async with self._db.transaction() as tx:
             await _lock_roles(tx)
-            before = await _changeable(tx, name)
+            before = await _view(tx, name)
+            if not _only_policy(change):
+                _require_changeable(before)
             require_cover(holdings, await held_by_role(tx, name))
             await tx.execute(
-                "UPDATE roles SET description = :description, updated_at = :now WHERE name = :name",
+                "UPDATE roles SET description = :description, updated_at = :now, sign_in_policy = CAST(:policy AS TEXT)"
+                " WHERE name = :name",
                 name=name,
+                policy=before.sign_in_policy if change.sign_in_policy is UNSET else change.sign_in_policy,
                 description=before.description if change.description is UNSET else _description(change.description),
                 now=now,
             )
@@ -175,7 +192,7 @@ class Roles:
         holdings, now = await self._authorizer.holdings(caller), self._clock()
         async with self._db.transaction() as tx:
             await _lock_roles(tx)
-            await _changeable(tx, name)
+            _require_changeable(await _view(tx, name))
             require_cover(holdings, await held_by_role(tx, name))
             assigned = await tx.fetch_value("SELECT count(*) FROM role_assignments WHERE role = :name", name=name)
             included = await tx.fetch_value("SELECT count(*) FROM role_includes WHERE included = :name", name=name)
@@ -209,11 +226,15 @@ async def _lock_roles(tx: Transaction) -> None:
     await tx.bump("roles")
 
 
-async def _changeable(tx: Transaction, name: str) -> Role:
-    role = await _view(tx, name)
+def _require_changeable(role: Role) -> None:
     if role.builtin:
-        raise Conflict(f"The role {name} is built in; it stays as it is.")
-    return role
+        raise Conflict(f"The role {role.name} is built in; nothing but its sign-in policy can be changed.")
+    if role.model is not None:
+        raise Conflict(f"The role {role.name} comes from the model's file; change it there, and apply that.")
+
+
+def _only_policy(change: RoleChange) -> bool:
+    return change.description is UNSET and change.permissions is UNSET and change.includes is UNSET
 
 
 async def _set_permissions(tx: Transaction, role: str, permissions: Sequence[str]) -> None:
@@ -247,7 +268,9 @@ async def _set_includes(tx: Transaction, role: str, includes: Sequence[str]) -> 
 
 async def _view(on: Reader, name: str) -> Role:
     row = await on.fetch_one(
-        _Row, "SELECT name, description, builtin, created_at, updated_at FROM roles WHERE name = :name", name=name
+        _Row,
+        f"{_SELECT} WHERE name = :name",
+        name=name,
     )
     if row is None:
         raise NotFound("There is no such role.")
@@ -283,6 +306,8 @@ async def _views(on: Reader, rows: Sequence[_Row]) -> list[Role]:
             includes=includes.get(row.name, []),
             created_at=rfc3339(row.created_at),
             updated_at=rfc3339(row.updated_at),
+            sign_in_policy=row.sign_in_policy,
+            model=row.model,
         )
         for row in rows
     ]
@@ -302,4 +327,9 @@ def _description(text: str) -> str:
 
 
 def _recorded(role: Role) -> dict[str, object]:
-    return {"role": role.name, "permissions": role.permissions, "includes": role.includes}
+    return {
+        "role": role.name,
+        "permissions": role.permissions,
+        "includes": role.includes,
+        "sign_in_policy": role.sign_in_policy,
+    }

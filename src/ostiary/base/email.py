@@ -60,6 +60,12 @@ def parse_email(text: str, field: str = "email") -> EmailAddress:
     return EmailAddress(f"{local}@{found.domain}", f"{_fold(local)}@{domain}")
 
 
+def masked_email(address: str) -> str:
+    """An address for its owner to recognise and nobody else to learn: ``a…@example.com``."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain}"
+
+
 def _fold(text: str) -> str:
     # Folding can undo normalisation and the other way round; the second pass makes it a fixed point (UAX #15).
     once = unicodedata.normalize("NFKC", text).casefold()

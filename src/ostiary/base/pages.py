@@ -18,7 +18,7 @@ from ostiary.errors import InvalidRequest
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
-_MAX_CURSOR = 512
+_MAX_CURSOR = 4096  # of a relation: two ids of 256 characters, each up to four bytes, and their names
 
 # For the published schema and for queries; ``decode_cursor`` and ``check_limit`` hold whatever built the struct.
 Cursor = Annotated[str, Meta(extra_json_schema={"pattern": "^[A-Za-z0-9_-]+$", "maxLength": _MAX_CURSOR})]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ostiary.cli.accounts_import import import_
 from ostiary.cli.command import Group
 from ostiary.cli.operation import account_id, operation, paged
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 @click.group(cls=Group)
 def accounts() -> None:
     """Administer accounts. ACCOUNT is an id, an e-mail address or a username."""
+
+
+accounts.add_command(import_)
 
 
 @accounts.command("list")

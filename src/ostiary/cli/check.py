@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ostiary.cli.command import Command, ExitCode, invocation
-from ostiary.cli.operation import account_id, carry_out, resource_of
+from ostiary.cli.operation import carry_out, resource_of
+from ostiary.cli.search import context_of, context_option, subject_of
 
 if TYPE_CHECKING:
     from ostiary.app import Ostiary
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
 @click.argument("subject")
 @click.argument("permission")
 @click.argument("resource", required=False)
-def check(subject: str, permission: str, resource: str | None) -> None:
+@context_option
+def check(subject: str, permission: str, resource: str | None, context: str | None) -> None:
     """Tell whether SUBJECT holds PERMISSION, on RESOURCE or everywhere, and why.
 
-    SUBJECT is an account: its id, e-mail address or username. RESOURCE is written as type:id, like documents:7. Exit
-    code 0 when allowed, 1 when denied.
+    SUBJECT is an account (its id, e-mail address or username), or another subject written as type:id. RESOURCE is
+    written as type:id too, like documents:7. Exit code 0 when allowed, 1 when denied.
     """
     from ostiary.cli.output import show
 
-    decision = carry_out(lambda ostiary: _decide(ostiary, subject, permission, resource))
+    decision = carry_out(lambda ostiary: _decide(ostiary, subject, permission, resource, context))
     if invocation().json:
         show(
             {
@@ -35,6 +37,7 @@ def check(subject: str, permission: str, resource: str | None) -> None:
                 "permission": decision.permission,
                 "resource": decision.resource,
                 "because": list(map(str, decision.because)),
+                "failed": decision.failed,
                 "would_allow": decision.would_allow,
             }
         )
@@ -43,13 +46,20 @@ def check(subject: str, permission: str, resource: str | None) -> None:
     click.get_current_context().exit(ExitCode.DONE if decision.allowed else ExitCode.DENIED)
 
 
-async def _decide(ostiary: Ostiary, subject: str, permission: str, resource: str | None) -> Decision:
+async def _decide(
+    ostiary: Ostiary, subject: str, permission: str, resource: str | None, context: str | None
+) -> Decision:
     from ostiary.authorization import parse_permission
+    from ostiary.authorization.authorizer import Brought
+    from ostiary.authorization.schema import USER
     from ostiary.permissions import Permission
 
     await ostiary.operator().require(Permission.DECISIONS_EVALUATE)
-    account, wanted, place = await account_id(ostiary, subject), parse_permission(permission), resource_of(resource)
-    return await ostiary.use.authorizer.decide(account, wanted, place)
+    who, wanted, place = await subject_of(ostiary, subject), parse_permission(permission), resource_of(resource)
+    brought = Brought(context=context_of(context))
+    if who.type == USER:
+        return await ostiary.use.authorizer.decide(who.id, wanted, place, brought)
+    return await ostiary.use.authorizer.decide_other(who, wanted, place, brought)
 
 
 def _explain(decision: Decision) -> None:
@@ -59,5 +69,8 @@ def _explain(decision: Decision) -> None:
     click.echo(f"{word}: {decision.permission} {where}{why}")
     for path in decision.because:
         click.echo(f"  {path}")
+    for failed in decision.failed:
+        read = ", ".join(f"{name} is {value!r}" for name, value in sorted(failed.values.items()))
+        click.echo(f"  policy {failed.policy} does not apply: {failed.why or read}")
     if decision.would_allow:
         click.echo(f"  would be allowed by the role {' or '.join(decision.would_allow)}")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def dev(port: int) -> None:
     """Run Ostiary for development, on http://localhost.
 
-    Database and master key are kept in .ostiary, or where --data says; mail stays in an outbox that a page shows. Safe
-    to stop at any time and to run again. Ctrl-C stops it.
+    Database and master key are kept in .ostiary, or where --data says; mail and SMS stay in an outbox that a page
+    shows. Safe to stop at any time and to run again. Ctrl-C stops it.
     """
     from ostiary.cli.installation import DEV_FOLDER, settings_for_dev
     from ostiary.cli.logs import log_as_text
@@ -62,7 +62,7 @@ async def _announce(ostiary: Ostiary, folder: Path) -> None:
 _LABELS = {
     "sign_in": "Sign in",
     "first_administrator": "First administrator",
-    "outbox": "Mail it would send",
+    "outbox": "Messages it would send",
     "reference": "API reference",
     "data": "Data",
 }

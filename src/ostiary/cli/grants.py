@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from ostiary.cli.command import Group
-from ostiary.cli.operation import account_id, operation, paged, resource_of
+from ostiary.cli.operation import account_id, moment, operation, paged, resource_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ostiary.app import Ostiary
     from ostiary.authorization import Grant
     from ostiary.base.pages import Page
-
-
-def _moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
-    try:
-        return None if value is None else datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter("a time is written like 2030-01-31T18:00:00Z", context, parameter) from None
 
 
 @click.group(cls=Group)
@@ -43,7 +37,7 @@ async def list_(ostiary: Ostiary, account: str, limit: int, cursor: str | None) 
 @click.argument("permission")
 @click.option("--on", "on", metavar="RESOURCE", help="Where it holds; everywhere when left out.")
 @click.option(
-    "--until", callback=_moment, metavar="TIME", help="When it ends, like 2030-01-31T18:00:00Z; never when left out."
+    "--until", callback=moment, metavar="TIME", help="When it ends, like 2030-01-31T18:00:00Z; never when left out."
 )
 @operation()
 async def create(

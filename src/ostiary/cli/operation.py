@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -61,6 +62,14 @@ def paged(command: F) -> F:
     return click.option(
         "--limit", type=click.IntRange(1, 200), default=50, metavar="N", help="How many, up to 200; 50 when left out."
     )(command)
+
+
+def moment(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """The callback of an option that takes a time."""
+    try:
+        return None if value is None else datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("a time is written like 2030-01-31T18:00:00Z", context, parameter) from None
 
 
 def resource_of(text: str | None) -> Resource | None:

@@ -1,4 +1,4 @@
-"""`ostiary outbox`: mail that is not sent, or not yet."""
+"""`ostiary outbox`: mail and SMS that are not sent, or not yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ostiary.cli.operation import carry_out
 @click.command(cls=Command)
 @click.option("--limit", type=click.IntRange(1, 500), default=10, metavar="N", help="How many; 10 when left out.")
 def outbox(limit: int) -> None:
-    """Show the newest mails of the outbox; with a mail server, those that wait or failed."""
+    """Show the newest mails and SMS of the outbox; where they are sent, those that wait or failed."""
     from ostiary.cli.output import show, text
 
     messages = carry_out(lambda ostiary: ostiary.use.mailer.outbox(limit))
@@ -20,5 +20,5 @@ def outbox(limit: int) -> None:
         return
     for message in reversed(messages):  # the newest is what one has just waited for: it ends up above the prompt
         body = "\n".join("    " + text(line) for line in message.text.strip().splitlines())
-        click.secho(f"{message.created_at}  to {text(message.to)}: {text(message.subject)}", bold=True)
+        click.secho(f"{message.created_at}  to {text(message.to)}: {text(message.subject) or 'SMS'}", bold=True)
         click.echo(f"\n{body}\n")

@@ -12,6 +12,7 @@ from ostiary.cli.operation import F, account_id, operation, paged, resource_of
 if TYPE_CHECKING:
     from ostiary.app import Ostiary
     from ostiary.authorization import Assignment, Role
+    from ostiary.authorization.model import SignInPolicy
     from ostiary.base.pages import Page
 
 
@@ -42,6 +43,12 @@ def _described(command: F) -> F:
         click.option(
             "--permission", "permissions", multiple=True, help="A permission that it holds; * ends wildcards."
         ),
+        click.option(
+            "--sign-in-policy",
+            "policy",
+            type=click.Choice(["any", "two_factors", "phishing_resistant"]),
+            help="What a sign-in has to show of whoever holds it, where that is more than the setting asks.",
+        ),
         click.option("--description", help="What it is for."),
     ):
         command = option(command)
@@ -53,12 +60,17 @@ def _described(command: F) -> F:
 @_described
 @operation()
 async def create(
-    ostiary: Ostiary, role: str, description: str | None, permissions: tuple[str, ...], includes: tuple[str, ...]
+    ostiary: Ostiary,
+    role: str,
+    description: str | None,
+    policy: SignInPolicy | None,
+    permissions: tuple[str, ...],
+    includes: tuple[str, ...],
 ) -> Role:
     """Make a role. --permission and --include may be repeated."""
     from ostiary.authorization import RoleCreate
 
-    new = RoleCreate(role, description or "", permissions, includes)
+    new = RoleCreate(role, description or "", permissions, includes, policy)
     return await ostiary.use.roles.create(ostiary.operator(), new)
 
 
@@ -67,7 +79,12 @@ async def create(
 @_described
 @operation()
 async def change(
-    ostiary: Ostiary, role: str, description: str | None, permissions: tuple[str, ...], includes: tuple[str, ...]
+    ostiary: Ostiary,
+    role: str,
+    description: str | None,
+    policy: SignInPolicy | None,
+    permissions: tuple[str, ...],
+    includes: tuple[str, ...],
 ) -> Role:
     """Change a role, for everybody who has it.
 
@@ -82,6 +99,7 @@ async def change(
         description=UNSET if description is None else description,
         permissions=tuple(filter(None, permissions)) if permissions else UNSET,
         includes=tuple(filter(None, includes)) if includes else UNSET,
+        sign_in_policy=policy or UNSET,
     )
     return await ostiary.use.roles.change(ostiary.operator(), role, wanted)
 

@@ -9,13 +9,18 @@ from ostiary.cli.audit import audit
 from ostiary.cli.check import check
 from ostiary.cli.command import Root, invocation
 from ostiary.cli.config import config
+from ostiary.cli.credentials import credentials
 from ostiary.cli.dev import dev
 from ostiary.cli.grants import grants
 from ostiary.cli.keys import keys
 from ostiary.cli.migrate import migrate
+from ostiary.cli.model import model
 from ostiary.cli.openapi import openapi
 from ostiary.cli.outbox import outbox
+from ostiary.cli.policies import policies
+from ostiary.cli.relations import relations
 from ostiary.cli.roles import roles
+from ostiary.cli.search import what_can, who_can
 from ostiary.cli.serve import serve
 from ostiary.cli.sessions import sessions
 
@@ -51,7 +56,27 @@ def version() -> None:
     click.echo(f'{{"version": "{found}"}}' if invocation().json else found)
 
 
-for command in (dev, serve, migrate, config, accounts, sessions, roles, grants, check, keys, audit, outbox, openapi):
+for command in (
+    dev,
+    serve,
+    migrate,
+    config,
+    accounts,
+    credentials,
+    sessions,
+    roles,
+    grants,
+    relations,
+    policies,
+    model,
+    check,
+    who_can,
+    what_can,
+    keys,
+    audit,
+    outbox,
+    openapi,
+):
     ostiary.add_command(command)
 
 

@@ -2,49 +2,32 @@
 
 Each hash takes 20 ms of CPU and 19 MiB, so what waits is bounded: a flood of sign-ins is answered 503 at once instead
 of piling up work and memory that nobody will wait for.
+
+Hashes that came with imported accounts (``foreign_hashes``) are verified in the same queue, and never made.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import os
-import re
 import secrets
 import threading
-from base64 import b64decode
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import msgspec
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from ostiary.crypto.argon2 import Argon2Hash, parse_argon2
+from ostiary.crypto.foreign_hashes import ForeignHash, UnusableHash, is_kept, parse_kept
 from ostiary.errors import Unavailable
 
 _SALT_LENGTH = 16
 _HASH_LENGTH = 32
-# What a stored hash may ask for: about half a second. Imported hashes are dearer than ours; a hostile row is refused.
-_MAX_MEMORY_KIB = 256 * 1024
-_MAX_WORK = 1024 * 1024  # KiB times passes
-
-_PHC = re.compile(
-    r"\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,8}),p=([1-9][0-9]{0,8})"
-    r"\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})"
-)
+_UNSEEN = 0.01  # of the time of a hash: less is lost in what else varies
 
 T = TypeVar("T")
-
-
-class _Parsed(msgspec.Struct, frozen=True):
-    memory_kib: int
-    passes: int
-    lanes: int
-    salt: bytes
-    hash: bytes
-
-    def matches(self, password: bytes) -> bool:
-        return hmac.compare_digest(_argon2id(self, len(self.hash)).derive(password), self.hash)
 
 
 class PasswordHasher:
@@ -58,9 +41,16 @@ class PasswordHasher:
 
     def __init__(self, memory_kib: int = 19456, passes: int = 2, lanes: int = 1, max_queue: int = 32) -> None:
         # Nobody knows a password for random bytes, so verifying against them costs the same and always fails.
-        self._nobody = _Parsed(
-            memory_kib, passes, lanes, secrets.token_bytes(_SALT_LENGTH), secrets.token_bytes(_HASH_LENGTH)
+        self._nobody = Argon2Hash(
+            "argon2id",
+            memory_kib,
+            passes,
+            lanes,
+            secrets.token_bytes(_SALT_LENGTH),
+            secrets.token_bytes(_HASH_LENGTH),
         )
+        self._usual: float | None = None
+        """Seconds of CPU that a hash of ours takes here, as last measured."""
         cores = len(os.sched_getaffinity(0))
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="argon2id")
         self._places = threading.Semaphore(cores + max_queue)
@@ -72,24 +62,68 @@ class PasswordHasher:
             Unavailable: too many hashes are waiting; nothing was computed.
         """
         fresh = msgspec.structs.replace(self._nobody, salt=secrets.token_bytes(_SALT_LENGTH))
-        return await self._run(lambda: _argon2id(fresh, _HASH_LENGTH).derive_phc_encoded(_encode(password)))
+        return await self._run(lambda: msgspec.structs.replace(fresh, hash=fresh.derive(_encode(password))).phc)
 
-    async def verify(self, phc: str | None, password: str) -> bool:
-        """Whether ``phc`` was made from ``password``, which is already normalised.
+    async def verify(self, kept: str | None, password: str, as_typed: str | None = None) -> bool:
+        """Whether ``kept`` was made from ``password``, which is already normalised.
 
-        ``None`` (there is no account or it has no password), and what is not a PHC string of ours or asks for a
+        ``None`` (there is no account or it has no password), and what is not a hash that we know or asks for a
         hostile amount of work, take the time of a real verification and are never right.
+
+        Args:
+            as_typed: the password before it was normalised. Other systems hashed what their browser sent, and most
+                left it as it was; so an imported hash is tried with this first, and then, where that differs, with the
+                normal form, which those made it of that follow NIST SP 800-63B-4 section 3.1.1.2 as we do.
 
         Raises:
             Unavailable: too many hashes are waiting; nothing was computed.
         """
-        parsed = _parse(phc) or self._nobody
-        return await self._run(lambda: parsed.matches(_encode(password)))
+        if kept is not None and is_kept(kept):
+            foreign = _parse_foreign(kept)
+            if foreign is not None:
+                tries = dict.fromkeys(map(_encode, (password if as_typed is None else as_typed, password)))
+                return await self._run(lambda: self._matches_foreign(foreign, list(tries)))
+        parsed = self._parse(kept) or self._nobody
+        return await self._run(lambda: self._matches(parsed, _encode(password)))
 
-    def outdated(self, phc: str) -> bool:
-        """Whether ``phc`` has other parameters than a hash made now."""
-        parsed = _parse(phc)
+    def outdated(self, kept: str) -> bool:
+        """Whether ``kept`` has other parameters than a hash made now, or came with an imported account."""
+        parsed = self._parse(kept)
         return parsed is None or _parameters(parsed) != _parameters(self._nobody)
+
+    def _parse(self, kept: str | None) -> Argon2Hash | None:
+        """A hash of ours, unless it is dearer than what the settings ask for and than what any may be."""
+        parsed = parse_argon2(kept or "")
+        if parsed is None or parsed.variant != "argon2id" or (parsed.dear and parsed.cost != self._nobody.cost):
+            return None
+        return parsed
+
+    def _matches(self, parsed: Argon2Hash, password: bytes) -> bool:
+        start = time.thread_time()
+        right = parsed.matches(password)
+        if parsed.cost == self._nobody.cost:
+            self._usual = time.thread_time() - start
+        return right
+
+    def _matches_foreign(self, foreign: ForeignHash, tries: list[bytes]) -> bool:
+        start = time.thread_time()
+        if any(foreign.matches(each) for each in tries):
+            return True
+        self._spend_the_rest(start, tries[0])
+        return False
+
+    def _spend_the_rest(self, start: float, password: bytes) -> None:
+        """After a wrong password, spend what is missing to the time of a hash of ours; ``start`` by the thread's clock.
+
+        So who tries passwords does not learn by a fast answer that there is an account, with a hash from elsewhere.
+        """
+        if self._usual is None:
+            self._matches(self._nobody, password)
+            return
+        # Memory of half the size does not take exactly half the time, so what is still missing is looked at once more.
+        while (missing := 1 - (time.thread_time() - start) / self._usual) > _UNSEEN:
+            less = max(int(self._nobody.memory_kib * missing), 8 * self._nobody.lanes)
+            msgspec.structs.replace(self._nobody, memory_kib=less).matches(password)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
@@ -100,34 +134,17 @@ class PasswordHasher:
         return await asyncio.wrap_future(running)
 
 
-def _argon2id(parsed: _Parsed, length: int) -> Argon2id:
-    return Argon2id(
-        salt=parsed.salt,
-        length=length,
-        iterations=parsed.passes,
-        lanes=parsed.lanes,
-        memory_cost=parsed.memory_kib,
-    )
-
-
 def _encode(password: str) -> bytes:
     # A lone surrogate is refused long before; should one come, it is a wrong password and not a crash.
     return password.encode("utf-8", "surrogatepass")
 
 
-def _parse(phc: str | None) -> _Parsed | None:
-    match = _PHC.fullmatch(phc or "")
-    if match is None:
-        return None
-    memory_kib, passes, lanes = map(int, match.group(1, 2, 3))
-    if memory_kib > _MAX_MEMORY_KIB or memory_kib * passes > _MAX_WORK or memory_kib < 8 * lanes:
-        return None
+def _parse_foreign(kept: str) -> ForeignHash | None:
     try:
-        salt, expected = (b64decode(text + "=" * (-len(text) % 4), validate=True) for text in match.group(4, 5))
-    except ValueError:
+        return parse_kept(kept)
+    except UnusableHash:
         return None
-    return _Parsed(memory_kib, passes, lanes, salt, expected)
 
 
-def _parameters(parsed: _Parsed) -> tuple[int, int, int, int, int]:
-    return parsed.memory_kib, parsed.passes, parsed.lanes, len(parsed.salt), len(parsed.hash)
+def _parameters(parsed: Argon2Hash) -> tuple[int, int, int, int, int]:
+    return *parsed.cost, len(parsed.salt), len(parsed.hash)

@@ -11,6 +11,7 @@ from ostiary.database.errors import ForeignKeyViolation, UniqueViolation
 from ostiary.database.face import Database, Reader, Transaction, Value
 from ostiary.database.memo import Memo
 from ostiary.database.migrate import MigrationStatus, migrate, pending, require_migrated, status
+from ostiary.database.sweeping import Sweeper
 
 __all__ = [
     "Database",
@@ -18,6 +19,7 @@ __all__ = [
     "Memo",
     "MigrationStatus",
     "Reader",
+    "Sweeper",
     "Transaction",
     "UniqueViolation",
     "Value",

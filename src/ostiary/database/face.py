@@ -9,6 +9,7 @@ One text of SQL serves both, with ``:name`` parameters. To be understood by both
 - comparisons make ``true`` on PostgreSQL and ``1`` on SQLite, which are equal in Python.
 - ``SELECT … /* FOR NO KEY UPDATE */`` in a transaction keeps the row as it is until the end: PostgreSQL reads the
   comment, and on SQLite a transaction has the whole database to itself.
+- a list is a parameter that holds a JSON array of texts: ``IN (SELECT value FROM json_each(:ids))``.
 - name the columns; ``SELECT *`` changes under a migration.
 """
 
@@ -120,10 +121,15 @@ class Database(Reader):
         raise ConfigurationError(["the database URL must begin with sqlite:/// or postgresql://"])
 
     @abstractmethod
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
         """A transaction. Leaving it normally means that it is durable; an exception inside undoes all of it.
 
         The body awaits nothing but its own transaction: on SQLite every other writer waits for it.
+
+        Args:
+            durable: False for what may be lost when the machine stops, such as the count of a limit. It is not waited
+                for the disk then, which costs most of a small transaction. Everybody else sees it all the same, and it
+                outlives this process.
 
         Raises:
             Unavailable: it could not begin or commit. When the connection was lost during the commit itself, the

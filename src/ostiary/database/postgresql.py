@@ -26,6 +26,7 @@ _STATEMENT = 10.0  # seconds that a statement may take
 _MIGRATION = 3600.0  # seconds that a statement of a migration, or waiting for another process's, may take
 _MIGRATION_LOCK = 0x6F737469617279  # "ostiary"; advisory locks are numbers
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BEGIN_NOT_DURABLE = f"{_BEGIN}; SET LOCAL synchronous_commit TO off"
 
 _DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _OUT_OF_ORDER = (
@@ -128,8 +129,8 @@ class _PostgreSQLTransaction(_PostgreSQLReader, Transaction):
             await self.execute("RELEASE nested")
             raise
 
-    async def begin(self) -> None:
-        await self.execute(_BEGIN)
+    async def begin(self, *, durable: bool) -> None:
+        await self.execute(_BEGIN if durable else _BEGIN_NOT_DURABLE)
 
     async def commit(self) -> None:
         # PostgreSQL answers the COMMIT of a failed transaction with success, and rolls back.
@@ -178,8 +179,8 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
         finally:
             self._connections.give_back(connection)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        return self._transaction(_STATEMENT)
+    def transaction(self, *, durable: bool = True) -> AbstractAsyncContextManager[Transaction]:
+        return self._transaction(_STATEMENT, durable=durable)
 
     @asynccontextmanager
     async def migration(self) -> AsyncIterator[Transaction]:
@@ -188,7 +189,7 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
             yield tx
 
     @asynccontextmanager
-    async def _transaction(self, limit: float) -> AsyncIterator[_PostgreSQLTransaction]:
+    async def _transaction(self, limit: float, *, durable: bool = True) -> AsyncIterator[_PostgreSQLTransaction]:
         task = asyncio.current_task()
         if task in self._inside:
             raise RuntimeError(NESTED)
@@ -196,7 +197,7 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
         tx = _PostgreSQLTransaction(connection, self._makers, limit)
         self._inside.add(task)
         try:
-            await tx.begin()
+            await tx.begin(durable=durable)
             yield tx
             await tx.commit()
         except BaseException:

@@ -17,6 +17,7 @@ from fastapi import Security
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
+from ostiary.authorization.caller import Level
 from ostiary.integrations import starlette
 from ostiary.integrations.starlette import Caller, CallerSession, FindResource, Resource
 
@@ -33,7 +34,9 @@ class _Credential(HTTPBearer):
 _Described = Annotated[
     None,
     Security(
-        _Credential(scheme_name="Ostiary", description="An access token of `POST /api/auth/login`, or a session.")
+        _Credential(
+            scheme_name="Ostiary", description="An access token of `POST /api/auth/login`, an API key, or a session."
+        )
     ),
 ]
 
@@ -51,9 +54,20 @@ class Auth(starlette.Auth):
     async def signed_in(self, request: HTTPConnection, _: _Described = None) -> Caller:
         return await super().signed_in(request)
 
-    def require(self, permission: str, resource: FindResource | None = None) -> Callable[..., Awaitable[Caller]]:
-        required = super().require(permission, resource)
+    def require(
+        self,
+        permission: str,
+        resource: FindResource | None = None,
+        *,
+        level: Level | None = None,
+        max_age: int | None = None,
+    ) -> Callable[..., Awaitable[Caller]]:
+        return self._dependency(super().require(permission, resource, level=level, max_age=max_age))
 
+    def prove(self, level: Level = "aal1", max_age: int | None = None) -> Callable[..., Awaitable[Caller]]:
+        return self._dependency(super().prove(level, max_age))
+
+    def _dependency(self, required: Callable[[HTTPConnection], Awaitable[Caller]]) -> Callable[..., Awaitable[Caller]]:
         async def dependency(request: HTTPConnection, _: _Described = None) -> Caller:
             return await required(request)
 

@@ -18,12 +18,14 @@ from ostiary import authorization
 from ostiary.accounts import Account
 from ostiary.app import Ostiary
 from ostiary.authorization import Resource, parse_permission
+from ostiary.authorization.caller import Level
 from ostiary.authorization.model import parse_resource
 from ostiary.base.clock import Clock, system_clock
 from ostiary.errors import ConfigurationError, OstiaryError
 from ostiary.integrations.middleware import Visits, exempt_paths, is_below
 from ostiary.integrations.visit import Caller, CallerSession, Visit
 from ostiary.settings import Settings, production_faults
+from ostiary.web.system import RELATED_ORIGINS
 
 __all__ = ["Auth", "Caller", "CallerSession", "Resource"]
 
@@ -77,6 +79,8 @@ class Auth:
         app.add_middleware(Visits, lambda: self.ostiary.web, app.router, exempt_paths(csrf_exempt))
         if self._settings.base_path:
             app.router.routes.insert(0, _Prefix(self._settings.base_path, self._serve))
+            if self._settings.passkeys.origins:
+                app.router.routes.insert(1, _Prefix(RELATED_ORIGINS, self._serve))
         else:
             app.router.default = self._rest(app.router.default)
         app.router.lifespan_context = self._lifespan(app.router.lifespan_context)
@@ -114,7 +118,12 @@ class Auth:
         return caller
 
     def require(
-        self, permission: str, resource: FindResource | None = None
+        self,
+        permission: str,
+        resource: FindResource | None = None,
+        *,
+        level: Level | None = None,
+        max_age: int | None = None,
     ) -> Callable[[HTTPConnection], Awaitable[Caller]]:
         """What lets a request pass whose caller holds ``permission``, and returns the caller.
 
@@ -122,6 +131,8 @@ class Auth:
             permission: one action, ``documents.read``; never a wildcard.
             resource: what the action is taken on; a path parameter's name stands for a resource of the permission's
                 own type with that id. Without it, the permission is asked for everywhere.
+            level, max_age: how well, and how many seconds ago at most, the caller has to have proved who they are. A
+                browser is led through what is missing, and back; a client gets 401 (RFC 9470).
 
         Raises:
             ConfigurationError: this is not a permission.
@@ -130,10 +141,25 @@ class Auth:
 
         async def required(request: HTTPConnection) -> Caller:
             caller = await self.caller(request)
-            await caller.require(permission, _resource(request, kind, resource))
+            await caller.require(permission, _resource(request, kind, resource), level=level, max_age=max_age)
             return caller
 
         return required
+
+    def prove(self, level: Level = "aal1", max_age: int | None = None) -> Callable[[HTTPConnection], Awaitable[Caller]]:
+        """What lets a request pass whose caller has proved who they are as well as this, and not longer ago.
+
+        Args:
+            level: ``aal2`` takes two factors, ``aal3`` a hardware key that resists phishing.
+            max_age: seconds since the proof, at most.
+        """
+
+        async def proved(request: HTTPConnection) -> Caller:
+            caller = await self.caller(request)
+            caller.require_level(level, max_age)
+            return caller
+
+        return proved
 
     async def csrf_token(self, request: Request) -> str:
         """What a form of the application's own has in its field ``csrf_token``, and a script in ``X-CSRF-Token``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -15,11 +16,9 @@ from typing import TYPE_CHECKING, Self
 import aiosmtplib
 
 from ostiary.base.email import parse_email
+from ostiary.notify.outgoing import Outgoing, Undelivered
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from ostiary.notify.layout import Mail
     from ostiary.settings import MailSettings
 
 COMMAND_TIMEOUT = 20.0
@@ -28,26 +27,12 @@ SEND_TIMEOUT = 90.0
 """Seconds for connecting and sending one mail, all commands together."""
 
 
-class Undelivered(Exception):
-    """A mail was not taken.
-
-    Attributes:
-        reason: for the operator; holds no address.
-        permanent: whether trying again can be of no use (a 5yz reply to the recipient or the content).
-        unreachable: whether the server does not answer, so that the next mail would fare no better.
-    """
-
-    def __init__(self, reason: str, *, permanent: bool = False, unreachable: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.permanent = permanent
-        self.unreachable = unreachable
-
-
 class Connection:
     """A connection to the configured server, opened with the first mail and shared by those after it."""
 
-    def __init__(self, settings: MailSettings, tls_context: ssl.SSLContext) -> None:
+    def __init__(self, settings: MailSettings, tls_context: ssl.SSLContext, sender: Address, host: str) -> None:
+        self._sender = sender
+        self._host = host
         self._client = aiosmtplib.SMTP(
             hostname=settings.host,
             port=settings.port,
@@ -73,16 +58,18 @@ class Connection:
         finally:
             self._client.close()
 
-    async def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
-        """Send ``message`` to one recipient.
+    async def send(self, message: Outgoing) -> None:
+        """Send a mail.
 
         Raises:
             Undelivered: the server did not take it, or was not reached.
         """
+        composed = compose(message, self._sender, self._host)
+        sender, recipients = _routable(self._sender.addr_spec), [_routable(message.to)]
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
                 await self._connect()
-                await self._client.send_message(message, sender=_routable(sender), recipients=[_routable(recipient)])
+                await self._client.send_message(composed, sender=sender, recipients=recipients)
         except aiosmtplib.SMTPRecipientsRefused as fault:
             refusal = fault.recipients[0]
             raise _refused("recipient", refusal.code, refusal.message, permanent=refusal.code >= 500) from fault
@@ -106,7 +93,7 @@ class Connection:
             raise Undelivered(reason, unreachable=True) from fault
 
 
-def compose(mail: Mail, *, sender: Address, recipient: str, message_id: str, date: datetime) -> EmailMessage:
+def compose(mail: Outgoing, sender: Address, host: str) -> EmailMessage:
     """The message as sent (RFC 5322), text and HTML as alternatives.
 
     Raises:
@@ -114,11 +101,11 @@ def compose(mail: Mail, *, sender: Address, recipient: str, message_id: str, dat
     """
     message = EmailMessage(policy=SMTP_POLICY)
     message["From"] = sender
-    local, _, domain = recipient.rpartition("@")
+    local, _, domain = mail.to.rpartition("@")
     message["To"] = Address(username=local, domain=domain)  # which, unlike addr_spec, takes other alphabets
     message["Subject"] = mail.subject
-    message["Date"] = format_datetime(date)
-    message["Message-ID"] = message_id
+    message["Date"] = format_datetime(datetime.fromtimestamp(mail.created_at // 1000, UTC))
+    message["Message-ID"] = f"<{mail.id}@{host}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: nobody's holiday notice answers this
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")

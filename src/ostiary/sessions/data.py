@@ -8,16 +8,17 @@ import msgspec
 
 from ostiary.authorization import Caller
 from ostiary.base.gcra import Limiter
+from ostiary.base.merge_patch import merge
 from ostiary.base.network import network_of
 from ostiary.errors import (
     Forbidden,
     PayloadTooLarge,
+    PersonRequired,
     PreconditionFailed,
     Unauthenticated,
     Unavailable,
 )
 from ostiary.sessions.life import Place, Sessions
-from ostiary.sessions.merge_patch import merge
 from ostiary.sessions.model import NO_DATA, Session, SessionData
 
 MAX_DATA = 65_536
@@ -51,7 +52,7 @@ class SessionDataStore:
         """The data of the caller's session and its version; empty, version 0, for who has no session.
 
         Raises:
-            Forbidden: the caller came with a token, which has no session to keep data in.
+            Forbidden: the caller came with a token, which has no session to keep data in; PersonRequired: with a key.
         """
         # No permission needed: it is the caller's own session.
         session_id = _own_session(caller)
@@ -111,6 +112,8 @@ def _merged(before: SessionData, patch: dict[str, Any], if_version: int | None) 
 
 def _own_session(caller: Caller) -> str | None:
     """The id of the caller's session; None for who has none yet."""
+    if caller.method == "api_key":
+        raise PersonRequired
     if caller.method not in ("session", "none"):
         raise Forbidden("Session data belongs to browser sessions; this request came with a token.")
     return caller.session_id

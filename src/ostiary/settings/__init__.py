@@ -9,21 +9,24 @@ that no setting has is one, so that a typing error never leaves a default in for
 from ostiary.settings.development import dev_settings
 from ostiary.settings.forms import Network, Rate, Secret
 from ostiary.settings.load import load, production_faults
+from ostiary.settings.messages import MailSettings, SmsSettings
 from ostiary.settings.model import (
     LONGEST_SESSION,
     CookieSettings,
     DatabaseSettings,
     GeoSettings,
     LimitSettings,
-    MailSettings,
     PasswordSettings,
+    RecoverySettings,
     RedisSettings,
     RegistrationSettings,
     ServerSettings,
     SessionSettings,
     Settings,
+    SignInSettings,
     TokenSettings,
 )
+from ostiary.settings.passkeys import PasskeySettings
 from ostiary.settings.reference import reference, shown
 
 __all__ = [
@@ -34,14 +37,18 @@ __all__ = [
     "LimitSettings",
     "MailSettings",
     "Network",
+    "PasskeySettings",
     "PasswordSettings",
     "Rate",
+    "RecoverySettings",
     "RedisSettings",
     "RegistrationSettings",
     "Secret",
     "ServerSettings",
     "SessionSettings",
     "Settings",
+    "SignInSettings",
+    "SmsSettings",
     "TokenSettings",
     "dev_settings",
     "load",

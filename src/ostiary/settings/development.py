@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ostiary.errors import ConfigurationError
-from ostiary.settings.load import load
+from ostiary.settings.load import load, phonenumbers_installed
 from ostiary.settings.model import LimitSettings, Settings
 
 
@@ -25,8 +25,8 @@ def dev_settings(
 ) -> Settings:
     """Settings for development: http on localhost, SQLite and the master key in the folder ``data``, generous limits.
 
-    Both folder and key are made when they are missing. Mail stays in the outbox. What else ``environ`` and ``toml``
-    set holds here too.
+    Both folder and key are made when they are missing. Mail and SMS stay in the outbox. What else ``environ`` and
+    ``toml`` set holds here too.
 
     Args:
         path: that of the issuer, ``"/auth"``: where an application that embeds Ostiary has it.
@@ -56,6 +56,7 @@ def dev_settings(
             "master_key_file": str(key_file),
             "database.url": f"sqlite:///{data / 'ostiary.db'}",
             "mail.sender": "outbox",
+            "sms.sender": "outbox" if phonenumbers_installed() else "off",
             # What a browser would not take on http://localhost.
             **dict.fromkeys(("cookies.domain", "cookies.partitioned", "cookies.prefix", "cookies.same_site")),
         },

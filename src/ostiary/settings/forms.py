@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import hmac
 import ipaddress
 import re
@@ -63,6 +64,11 @@ class Form(NamedTuple):
     secret: bool = False
 
 
+def setting(description: str, form: Form | None = None, **limits: Any) -> msgspec.Meta:
+    """What stands beside a field: what it is, how it is written, and the limits that msgspec holds."""
+    return msgspec.Meta(description=description, extra={"form": form}, **limits)
+
+
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
@@ -120,6 +126,23 @@ def _read_redis_url(raw: str) -> str:
     return raw if re.match(r"(rediss?|rediss?\+sentinel|rediss?\+cluster)://[^/]", raw) else _refuse()
 
 
+def _read_web_url(raw: str) -> str:
+    url = urlsplit(raw)
+    clean = not (url.fragment or "@" in url.netloc or raw.endswith("#")) and re.fullmatch(r"[!-~]+", raw)
+    return raw if url.scheme in ("http", "https") and url.hostname and clean and url.port != 0 else _refuse()
+
+
+def _read_regions(raw: str | list[str]) -> tuple[str, ...]:
+    items = raw.split(",") if isinstance(raw, str) else raw
+    codes = tuple(item.strip().upper() for item in items)
+    return codes if all(re.fullmatch("[A-Z]{2}", code) for code in codes) else _refuse()
+
+
+def _read_webhook_key(raw: str) -> Secret:
+    key = binascii.a2b_base64(raw.strip().removeprefix("whsec_"), strict_mode=True)
+    return Secret(raw.strip()) if raw.strip().startswith("whsec_") and 24 <= len(key) <= 64 else _refuse()
+
+
 def _read_cookie_name(raw: str) -> str:
     return raw if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", raw) else _refuse()  # RFC 9110 section 5.6.2
 
@@ -132,6 +155,26 @@ def _read_cookie_domain(raw: str) -> str:
 
 def _read_cookie_path(raw: str) -> str:
     return raw if re.fullmatch(r"/[!-:<-~]*", raw) else _refuse()
+
+
+def _read_origins(raw: str | list[str]) -> tuple[str, ...]:
+    items = raw.split(",") if isinstance(raw, str) else raw
+    return tuple(_read_origin(item.strip().lower()) for item in items)
+
+
+def _read_origin(text: str) -> str:
+    url = urlsplit(_read_web_url(text))
+    if url.path or url.query or "?" in text:
+        _refuse()
+    return text.removesuffix({"http": ":80", "https": ":443"}[url.scheme])
+
+
+def _read_aaguids(raw: str | list[str]) -> tuple[str, ...]:
+    items = raw.split(",") if isinstance(raw, str) else raw
+    names = tuple(item.strip().lower() for item in items)
+    return (
+        names if all(re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name) for name in names) else _refuse()
+    )
 
 
 def masked_url(url: str) -> str:
@@ -170,6 +213,24 @@ REDIS_URL = Form(
     masked_url,
     secret=True,
 )
+WEB_URL = Form(_read_web_url, "an https URL without user or fragment; http on a loopback address only")
+REGIONS = Form(
+    _read_regions,
+    'two-letter codes of countries (ISO 3166-1), like `["DE", "AT"]`; comma-separated in the environment',
+    ", ".join,
+)
+WEBHOOK_KEY = Form(_read_webhook_key, "`whsec_` and 24 to 64 random bytes in base64", secret=True)
 COOKIE_NAME = Form(_read_cookie_name, "letters, digits and `_`, up to 64 characters")
 COOKIE_DOMAIN = Form(_read_cookie_domain, "the name of a domain")
 COOKIE_PATH = Form(_read_cookie_path, "a path that begins with a slash")
+RP_ID = Form(_read_cookie_domain, "the name of a domain")
+ORIGINS = Form(
+    _read_origins,
+    'origins without path, like `["https://example.co"]`; comma-separated in the environment',
+    ", ".join,
+)
+AAGUIDS = Form(
+    _read_aaguids,
+    'AAGUIDs, like `["2fc0579f-8113-47ea-b116-bb5a8db9202a"]`; comma-separated in the environment',
+    ", ".join,
+)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ostiary.settings.forms import (
-    ADDRESS,
     COOKIE_DOMAIN,
     COOKIE_NAME,
     COOKIE_PATH,
@@ -21,20 +20,18 @@ from ostiary.settings.forms import (
     PATH,
     RATE,
     REDIS_URL,
-    SECRET,
-    Form,
+    WEB_URL,
     Network,
     Rate,
     Secret,
     masked_url,
+    setting,
 )
+from ostiary.settings.messages import MailSettings, SmsSettings
+from ostiary.settings.passkeys import PasskeySettings
 
 LONGEST_SESSION = 400 * 86_400
 """No session can be set to live longer (seconds): browsers keep no cookie for longer (RFC 6265bis section 5.5)."""
-
-
-def setting(description: str, form: Form | None = None, **limits: Any) -> msgspec.Meta:
-    return msgspec.Meta(description=description, extra={"form": form}, **limits)
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
@@ -60,23 +57,6 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
         return f"DatabaseSettings(url={masked_url(self.url)!r}, pool={self.pool})"
 
 
-class MailSettings(msgspec.Struct, frozen=True):
-    """Outgoing e-mail."""
-
-    sender: Annotated[
-        Literal["outbox", "smtp"], setting("`outbox` keeps mail in the database for the developer to read.")
-    ] = "outbox"
-    host: Annotated[str | None, setting("SMTP server.")] = None
-    port: Annotated[int, setting("Its port.", ge=1, le=65535)] = 587
-    security: Annotated[
-        Literal["starttls", "tls", "none"], setting("`starttls` is required to succeed; it never falls back.")
-    ] = "starttls"
-    username: Annotated[str | None, setting("Who signs in to the SMTP server.")] = None
-    password: Annotated[Secret | None, setting("And with what.", SECRET)] = None
-    from_address: Annotated[str | None, setting("The address that mail comes from.", ADDRESS)] = None
-    from_name: Annotated[str | None, setting("The name beside it; `site_name` when not set.")] = None
-
-
 class PasswordSettings(msgspec.Struct, frozen=True):
     """Rules for passwords (NIST SP 800-63B-4 section 3.1.1.2) and the cost of hashing them with Argon2id."""
 
@@ -97,6 +77,20 @@ class PasswordSettings(msgspec.Struct, frozen=True):
     queue: Annotated[
         int, setting("Hashes that may wait for a free core before sign-in answers 503.", ge=1, le=1000)
     ] = 32
+    breach_url: Annotated[
+        str | None,
+        setting(
+            "A list of breached passwords to ask about new ones, by the range protocol of Pwned Passwords, like "
+            "`https://api.pwnedpasswords.com/range/`. It learns 5 digits of a hash.",
+            WEB_URL,
+        ),
+    ] = None
+    breach_min: Annotated[
+        int, setting("How often a password has to be in that list to be refused.", ge=1, le=1_000_000)
+    ] = 1
+    breach_required: Annotated[
+        bool, setting("Refuses every new password (503) while the list does not answer; else it is taken, and logged.")
+    ] = False
 
 
 class RedisSettings(msgspec.Struct, frozen=True):
@@ -218,6 +212,70 @@ class TokenSettings(msgspec.Struct, frozen=True):
     ] = 600
 
 
+class SignInSettings(msgspec.Struct, frozen=True):
+    """What a sign-in has to show."""
+
+    policy: Annotated[
+        Literal["any", "two_factors", "phishing_resistant"],
+        setting(
+            "What is enough. `any`: one proof, or two different factors of an account that has set up a second one. "
+            "`two_factors`: two different factors of everybody; a mailed code counts as one for who has set up no "
+            "other, so that the mail box, which replaces forgotten passwords too, is then enough: `email = false` has "
+            "them add a second factor instead. `phishing_resistant`: a passkey, or a security key beside another "
+            "factor. A role can ask for more than this, never for less."
+        ),
+    ] = "any"
+    email: Annotated[bool, setting("Offers a link and code by e-mail instead of a password.")] = True
+    link_anywhere: Annotated[
+        bool,
+        setting(
+            "Lets the mailed link sign in another browser than the one that asked for it. Whoever talks somebody into "
+            "opening a link is then nearer to their account."
+        ),
+    ] = False
+    flow_ttl: Annotated[
+        int, setting("Time to finish a sign-in, and life of a mailed link and code.", DURATION, ge=60, le=3600)
+    ] = 600
+    code_tries: Annotated[int, setting("Wrong answers after which a sign-in has to begin again.", ge=1, le=20)] = 5
+    trust_device: Annotated[
+        int,
+        setting(
+            'How long a browser is not asked for the second factor again, where its owner chose so; 0 is "always ask".',
+            DURATION,
+            ge=0,
+            le=LONGEST_SESSION,
+        ),
+    ] = 30 * 86_400
+    fresh: Annotated[
+        int,
+        setting(
+            "How long ago somebody may have proved who they are to change credentials, address or keys.",
+            DURATION,
+            ge=60,
+            le=86_400,
+        ),
+    ] = 600
+    notices: Annotated[
+        bool, setting("Tells owners by mail of sign-ins on new devices and of new or removed credentials.")
+    ] = True
+
+
+class RecoverySettings(msgspec.Struct, frozen=True):
+    """For who has lost a password or a second factor."""
+
+    by_email: Annotated[bool, setting("Whether a forgotten password can be replaced by mail.")] = True
+    administrator_wait: Annotated[
+        int,
+        setting(
+            "How long an administrator's removal of somebody's second factors waits, so that the owner, who is told by "
+            "mail, can stop it.",
+            DURATION,
+            ge=0,
+            le=2_592_000,
+        ),
+    ] = 86_400
+
+
 class RegistrationSettings(msgspec.Struct, frozen=True):
     """Sign-up and proof of the e-mail address."""
 
@@ -235,10 +293,27 @@ class LimitSettings(msgspec.Struct, frozen=True):
     """Rate limits; what exceeds one gets 429 and is told when to try again."""
 
     login_address: Annotated[Rate, setting("Sign-in tries from one network address.", RATE)] = Rate(30, 60)
-    login_account: Annotated[Rate, setting("Sign-in tries for one account.", RATE)] = Rate(10, 300)
+    login_account: Annotated[
+        Rate, setting("Sign-in tries for one account by strangers, and as many by each device that it knows.", RATE)
+    ] = Rate(10, 300)
+    login_total: Annotated[Rate, setting("Sign-in tries by strangers for all accounts together.", RATE)] = Rate(
+        3000, 60
+    )
+    suspicion_account: Annotated[
+        Rate,
+        setting("Wrong passwords by strangers for one account; beyond, the right one takes another proof too.", RATE),
+    ] = Rate(20, 86_400)
+    second_factor_account: Annotated[
+        Rate, setting("Second factors tried for one account by strangers, and by each device that it knows.", RATE)
+    ] = Rate(10, 600)
     register_address: Annotated[Rate, setting("Registrations from one network address.", RATE)] = Rate(20, 3600)
     verify_address: Annotated[Rate, setting("Codes and links tried from one network address.", RATE)] = Rate(30, 600)
+    recover_address: Annotated[Rate, setting("Recoveries tried from one network address.", RATE)] = Rate(20, 3600)
     mail_account: Annotated[Rate, setting("Mails to one account that somebody else may cause.", RATE)] = Rate(5, 3600)
+    sms_account: Annotated[
+        Rate, setting("Text messages to one telephone number that somebody else may cause.", RATE)
+    ] = Rate(5, 3600)
+    sms_total: Annotated[Rate, setting("Text messages to all numbers together.", RATE)] = Rate(100, 3600)
     step_up_address: Annotated[Rate, setting("Proofs of a session again from one network address.", RATE)] = Rate(
         30, 60
     )
@@ -275,12 +350,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     mail: MailSettings = MailSettings()
+    sms: SmsSettings = SmsSettings()
     passwords: PasswordSettings = PasswordSettings()
     sessions: SessionSettings = SessionSettings()
     cookies: CookieSettings = CookieSettings()
     geo: GeoSettings = GeoSettings()
     tokens: TokenSettings = TokenSettings()
     registration: RegistrationSettings = RegistrationSettings()
+    sign_in: SignInSettings = SignInSettings()
+    passkeys: PasskeySettings = PasskeySettings()
+    recovery: RecoverySettings = RecoverySettings()
     limits: LimitSettings = LimitSettings()
     dev: bool = False
     """Development mode; only code sets it, for `ostiary dev`."""

@@ -29,7 +29,7 @@ class RefreshFamily(msgspec.Struct, frozen=True):
     Attributes:
         id: public name (``fam_…``), the ``sid`` of its access tokens.
         delivery: how its tokens travel: ``token`` (in bodies) or ``token_cookie``.
-        amr: how the person proved themselves (RFC 8176), separated by spaces.
+        amr: how the person proved themselves (RFC 8176), separated by spaces; acr: how well.
         used_at: when it was last rotated.
     """
 
@@ -37,6 +37,7 @@ class RefreshFamily(msgspec.Struct, frozen=True):
     account_id: str
     delivery: str
     amr: str
+    acr: str
     authenticated_at: int
     created_at: int
     used_at: int
@@ -68,7 +69,16 @@ class RefreshTokens:
         self._absolute = settings.refresh_absolute * SECOND
 
     async def begin(
-        self, tx: Transaction, now: int, *, account_id: str, delivery: str, amr: str, address: str, user_agent: str
+        self,
+        tx: Transaction,
+        now: int,
+        *,
+        account_id: str,
+        delivery: str,
+        amr: str,
+        acr: str,
+        address: str,
+        user_agent: str,
     ) -> Refreshed:
         """A new family and its first token."""
         family_key, token = _new_token(secrets.token_bytes(_FAMILY_BYTES))
@@ -78,6 +88,7 @@ class RefreshTokens:
             account_id=account_id,
             delivery=delivery,
             amr=amr,
+            acr=acr,
             authenticated_at=now,
             created_at=now,
             used_at=now,
@@ -130,6 +141,21 @@ class RefreshTokens:
         if family is None:
             raise InvalidToken("The refresh token is unknown, expired, or was used before. Sign in again.")
         return Refreshed(following, family)
+
+    async def prove(
+        self, tx: Transaction, account_id: str, family_id: str, amr: str, acr: str, now: int
+    ) -> RefreshFamily | None:
+        """Note that its person has proved once more who they are; None where the family has ended."""
+        return await tx.fetch_one(
+            RefreshFamily,
+            "UPDATE refresh_families SET amr = :amr, acr = :acr, authenticated_at = :now"
+            f" WHERE id = :id AND account_id = :account_id RETURNING {_COLUMNS}",
+            id=family_id,
+            account_id=account_id,
+            amr=amr,
+            acr=acr,
+            now=now,
+        )
 
     async def _end_reused(self, tx: Transaction, family_key: str, token: str, now: int, actor: Actor) -> None:
         """End the family of a token that is genuine and is not the current one; leave an expired one to the sweep."""

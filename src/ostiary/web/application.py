@@ -16,11 +16,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ostiary.authentication import RequestFacts
+from ostiary.authentication.limits import Hit, Limit
 from ostiary.base.gcra import Limiter
 from ostiary.base.network import network_of
 from ostiary.errors import (
     CsrfRejected,
     HeadersTooLarge,
+    InsufficientAuthentication,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -33,7 +35,7 @@ from ostiary.web.bodies import convert, parse_form, parse_json_body, parse_pairs
 from ostiary.web.cookies import Cookies
 from ostiary.web.csrf import FIELD, HEADER, CsrfTokens, check_handshake, check_origin
 from ostiary.web.exchange import Exchange
-from ostiary.web.identify import browser_binding, identify
+from ostiary.web.identify import API_KEY, browser_binding, identify
 from ostiary.web.pages.render import Pages
 from ostiary.web.problems import problem_response
 from ostiary.web.route import SAFE, UNSAFE, Knock, Route, RouteTable
@@ -45,7 +47,10 @@ _log = logging.getLogger("ostiary.web")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _PORT = re.compile(r":[0-9]{1,5}$")
 
-_SINGLE = frozenset({"authorization", "content-length", "content-type", "host", "origin", HEADER})
+_OF_LOAD = frozenset({"anonymous_address", "anonymous_session_address"})
+"""Limits that guard no credential but this process, which counts them itself; all others are counted together."""
+
+_SINGLE = frozenset({"authorization", "content-length", "content-type", "host", "origin", API_KEY, HEADER})
 """Headers that must not come twice: two readers could take two different ones."""
 
 
@@ -67,10 +72,9 @@ class WebApplication:
         # Unique, and all that it has to be: no system call a request for more.
         self._boot = "req_" + secrets.token_hex(8)
         self._requests = itertools.count()
-        self._limiters = {
-            name: Limiter(rate.count, rate.seconds)
-            for name, rate in msgspec.structs.asdict(use.settings.limits).items()
-        }
+        rates = msgspec.structs.asdict(use.settings.limits)
+        self._limiters = {name: Limiter(rates[name].count, rates[name].seconds) for name in _OF_LOAD}
+        self._limits = {name: Limit.at(name, rate) for name, rate in rates.items() if name not in _OF_LOAD}
         self._headers = _security_headers(issuer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +103,7 @@ class WebApplication:
         Args:
             form_token: reads the form token from the body; asked only where a cookie identified the caller of an
                 unsafe request that has no token in its headers.
-            cookies: without them, only an ``Authorization`` header says who calls.
+            cookies: without them, only an ``Authorization`` header or an API key says who calls.
 
         Raises:
             HeadersTooLarge, InvalidRequest, AmbiguousCredentials: the headers cannot be trusted to mean one thing.
@@ -157,21 +161,33 @@ class WebApplication:
         exchange.route = route
         if route.recognise:
             await identify(exchange)
-        self._count(exchange, route)
+        await self._count(exchange, route)
         if route.knock is Knock.SIGNED_IN:
             exchange.caller.require_account()
+        elif route.knock is Knock.PERSON:
+            exchange.caller.require_person()
         self._read_query(exchange, route)
         if method in UNSAFE:
             await self._read_body(exchange, route, receive)
         return await route.handle(exchange)
 
-    def _count(self, exchange: Exchange, route: Route) -> None:
-        """Limits by network address: the route's own, or the common one for whoever has not proved who they are."""
+    async def _count(self, exchange: Exchange, route: Route) -> None:
+        """Limits by network address: the route's own, or the common one for whoever has not proved who they are.
+
+        Raises:
+            RateLimited: too many.
+            Unavailable: the limit guards a credential, and cannot be counted.
+        """
         limit = route.limit
         if limit is None and route.recognise and exchange.caller.kind == "anonymous":
             limit = "anonymous_address"
-        if limit is not None:
-            self._limiters[limit].hit(network_of(exchange.facts.address), exchange.facts.at)
+        if limit is None:
+            return
+        network, now = network_of(exchange.facts.address), exchange.facts.at
+        if limit in _OF_LOAD:
+            self._limiters[limit].hit(network, now)
+        else:
+            await self.use.limits.hit(Hit(self._limits[limit], network), now=now)
 
     async def _read_body(self, exchange: Exchange, route: Route, receive: Receive) -> None:
         check_origin(exchange.headers, self._origin)
@@ -251,6 +267,8 @@ class WebApplication:
             raise InvalidRequest(f"The header {twice} was sent twice.")
         if "cookie" in headers:
             exchange.cookies = self.jar.read(headers["cookie"], exchange.path)
+            if (device := exchange.cookies.get(self.jar.device.name)) is not None:
+                exchange.facts = msgspec.structs.replace(exchange.facts, device=device)
 
     def _for_this_machine(self, host: str) -> bool:
         """Whether a ``Host`` is one that only this machine's browsers resolve to it.
@@ -273,6 +291,8 @@ class WebApplication:
     def _failed(self, exchange: Exchange, error: OstiaryError) -> Response:
         if not exchange.wants_page:
             return problem_response(exchange, error)
+        if isinstance(error, InsufficientAuthentication):
+            return self.pages.to_step_up(exchange, error)
         if isinstance(error, StepUpRequired) and exchange.scope["method"] in ("GET", "HEAD"):
             return self.pages.to("/step-up", exchange)
         if isinstance(error, Unauthenticated) and exchange.scope["method"] in ("GET", "HEAD"):

@@ -44,6 +44,7 @@ class Cookies:
         csrf: the form token of that delivery, readable by the page's scripts.
         browser: a random value that ties form tokens to a browser before anybody has signed in.
         flow: the flow that this browser is in.
+        device: what the browser is known by to the accounts that have signed in from it.
         notice: the name of a message for the next page.
     """
 
@@ -56,6 +57,7 @@ class Cookies:
         self.csrf = _cookie(settings, "csrf", path, same_site, for_scripts=True)
         self.browser = _cookie(settings, "browser", path, same_site)
         self.flow = _cookie(settings, "flow", path, same_site)
+        self.device = _cookie(settings, "device", path, same_site)
         self.notice = _cookie(settings, "notice", path, same_site)
         self._ours = frozenset(cookie.name for cookie in vars(self).values())
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ostiary.authentication import SignedIn
+from ostiary.authentication.devices import FORGOTTEN_AFTER
+from ostiary.base.clock import SECOND
 from ostiary.web.api import device_bound
 from ostiary.web.exchange import Exchange
 from ostiary.web.identify import family_binding
@@ -11,6 +13,11 @@ from ostiary.web.identify import family_binding
 def deliver(exchange: Exchange, signed_in: SignedIn) -> str | None:
     """Set the delivery's cookies, delete those of any other; the CSRF token that goes with them, if any."""
     jar, settings = exchange.jar, exchange.use.settings
+    if signed_in.device is not None and signed_in.delivery != "token":
+        exchange.set_cookies.append(jar.device.set(signed_in.device, FORGOTTEN_AFTER // SECOND))
+    if signed_in.delivery == "token_cookie" and signed_in.refresh_token is None:  # proved once more: the family goes on
+        exchange.set_cookies.append(jar.access.set(signed_in.access_token or "", settings.tokens.access_ttl))
+        return exchange.csrf.issue(family_binding(signed_in.sign_in_id))
     forget(exchange)
     if signed_in.session is not None and signed_in.session_token is not None:
         exchange.keep_session(signed_in.session_token, signed_in.session)

@@ -4,29 +4,39 @@ from __future__ import annotations
 
 from ostiary.authentication.recognition import Recognised
 from ostiary.base.tokens import digest
-from ostiary.errors import AmbiguousCredentials, InvalidToken, Unauthenticated
+from ostiary.credentials.api_key import looks_like_key
+from ostiary.errors import AmbiguousCredentials, InvalidToken, PersonRequired, Unauthenticated
 from ostiary.web.csrf import session_binding
 from ostiary.web.exchange import Exchange
+
+API_KEY = "x-api-key"
 
 
 async def identify(exchange: Exchange) -> None:
     """Set the exchange's caller, and what its form tokens are tied to.
 
     A cookie that opens nothing any more leaves the caller anonymous, since browsers send cookies by themselves. It is
-    not deleted: the browser may have got a new one of that name from a request beside this. A bearer token that is not
-    valid is refused, since somebody put it there.
+    not deleted: the browser may have got a new one of that name from a request beside this. A bearer token or an API
+    key that is not valid is refused, since somebody put it there.
 
     Raises:
         AmbiguousCredentials: there is more than one credential.
-        InvalidToken: the bearer token is not genuine, not for us, or expired.
+        InvalidToken: the bearer token is not genuine, not for us, or expired; the key is none, or not good any more.
+        Forbidden: the key is not good at this network address.
+        PersonRequired: a key asks for a page, which is for people.
         Unauthenticated: the ``Authorization`` header has a scheme that is not understood here.
     """
     session = exchange.cookies.get(exchange.jar.session.name)
     access = exchange.cookies.get(exchange.jar.access.name)
     authorization = exchange.headers.get("authorization")
-    if (session, access, authorization).count(None) < 2:
-        raise AmbiguousCredentials("Send a session cookie, a token cookie or an Authorization header, not two of them.")
-    if authorization is not None:
+    key = exchange.headers.get(API_KEY)
+    if (session, access, authorization, key).count(None) < 3:
+        raise AmbiguousCredentials(
+            "Send a session cookie, a token cookie, an Authorization header or an API key, not two of them."
+        )
+    if key is not None:
+        await _by_key(exchange, key)
+    elif authorization is not None:
         await _by_bearer(exchange, authorization)
     elif not (
         (session is not None and await _by_session(exchange, session))
@@ -42,7 +52,17 @@ async def _by_bearer(exchange: Exchange, authorization: str) -> None:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("Only bearer tokens are understood in the Authorization header.")
-    _accept(exchange, await exchange.use.recognition.by_access_token(token.strip(), exchange.facts))
+    token = token.strip()
+    if looks_like_key(token):
+        await _by_key(exchange, token)
+    else:
+        _accept(exchange, await exchange.use.recognition.by_access_token(token, exchange.facts))
+
+
+async def _by_key(exchange: Exchange, key: str) -> None:
+    if exchange.route is not None and exchange.route.page:
+        raise PersonRequired  # whether the key is good or not: a page of ours is for a person in a browser
+    _accept(exchange, await exchange.use.key_recognition(key, exchange.facts))
 
 
 async def _by_session(exchange: Exchange, token: str) -> bool:

@@ -19,11 +19,13 @@ from ostiary.errors import (
     AmbiguousCredentials,
     CsrfRejected,
     DeviceProofRequired,
+    Forbidden,
     InvalidRequest,
     InvalidToken,
     NotFound,
     OstiaryError,
     PayloadTooLarge,
+    PersonRequired,
     PreconditionFailed,
     RateLimited,
     StepUpRequired,
@@ -34,6 +36,7 @@ from ostiary.errors import (
 from ostiary.settings import Settings
 from ostiary.web.cookies import Cookies
 from ostiary.web.csrf import HEADER
+from ostiary.web.identify import API_KEY
 from ostiary.web.problems import Problem
 from ostiary.web.route import MAX_SEGMENT, UNSAFE, Knock, Route
 
@@ -84,7 +87,9 @@ def problems_of(route: Route) -> dict[int, list[type[OstiaryError]]]:
     """What a row can answer besides success, by status: its own errors, and those of the steps before its handler."""
     found: list[type[OstiaryError]] = [InvalidRequest, AmbiguousCredentials, *route.errors]
     if route.recognise:
-        found += [Unauthenticated, InvalidToken, StepUpRequired, DeviceProofRequired, Unavailable]
+        found += [Unauthenticated, InvalidToken, StepUpRequired, DeviceProofRequired, Forbidden, Unavailable]
+    if route.knock is Knock.PERSON:
+        found.append(PersonRequired)
     if route.recognise or route.limit is not None:
         found.append(RateLimited)
     if "{" in route.path:
@@ -151,10 +156,15 @@ def _operation(route: Route, schemas: _Schemas, responses: Json) -> Json:
     return operation
 
 
+_FORMS: dict[str, Json] = {"credential_id": {"pattern": "^cred_[0-9a-z]{26}$"}}
+"""Of parameters beside which other rows have words of their own, which are none of their values."""
+
+
 def _parameters(route: Route, schemas: _Schemas) -> list[Json]:
     segment = {"type": "string", "minLength": 1, "maxLength": MAX_SEGMENT, "pattern": "^[^/]+$"}
     found: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": segment} for name in _PARAMETER.findall(route.path)
+        {"name": name, "in": "path", "required": True, "schema": segment | _FORMS.get(name, {})}
+        for name in _PARAMETER.findall(route.path)
     ]
     if route.query is not None:
         found += schemas.parameters(route.query)
@@ -215,12 +225,14 @@ def _header(description: str, schema: Json | None = None, *, required: bool = Tr
 
 
 def _security(route: Route) -> list[Json]:
-    """One of these: no credential, a bearer token, or a cookie, which needs the CSRF token to change anything."""
+    """One of these: nothing, a bearer token, a key, or a cookie, which needs the CSRF token to change anything."""
     if not route.recognise:
         return []
     csrf: Json = {"csrf": []} if route.method in UNSAFE else {}
     credentials: list[Json] = [{"bearer": []}, {"session": []} | csrf, {"token_cookie": []} | csrf]
-    return credentials if route.knock is Knock.SIGNED_IN else [{}, *credentials]
+    if route.knock is not Knock.PERSON:
+        credentials.append({"api_key": []})
+    return [{}, *credentials] if route.knock is Knock.ANYONE else credentials
 
 
 def _security_schemes(jar: Cookies) -> Json:
@@ -229,7 +241,13 @@ def _security_schemes(jar: Cookies) -> Json:
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The access token of the delivery `token` (RFC 9068).",
+            "description": "The access token of the delivery `token` (RFC 9068), or an API key.",
+        },
+        "api_key": {
+            "type": "apiKey",
+            "in": "header",
+            "name": API_KEY.title().replace("Api", "API"),
+            "description": "An API key, `ost_live_…`. It is no person: what protects an account is out of its reach.",
         },
         "session": {
             "type": "apiKey",

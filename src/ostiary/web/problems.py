@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from ostiary.errors import MethodNotAllowed, OstiaryError, Unauthenticated
+from ostiary.errors import InsufficientAuthentication, MethodNotAllowed, OstiaryError, Unauthenticated
 from ostiary.web.answers import json
 from ostiary.web.exchange import Exchange
 
@@ -42,14 +42,21 @@ def problem_response(exchange: Exchange, error: OstiaryError) -> Response:
 
 
 def problem_headers(error: OstiaryError) -> dict[str, str]:
-    """``WWW-Authenticate`` with every 401 (RFC 9110 section 11.6.1, RFC 6750 section 3), ``Retry-After``, ``Allow``."""
+    """``WWW-Authenticate`` with every 401 (RFC 9110 section 11.6.1), ``Retry-After``, ``Allow``."""
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
-        parameter = ', error="invalid_token"' if error.code == "invalid_token" else ""
-        headers["www-authenticate"] = f'Bearer realm="ostiary"{parameter}'
+        headers["www-authenticate"] = 'Bearer realm="ostiary"' + _bearer_parameters(error)
     allow = error.extra.get("allow")
     if isinstance(error, MethodNotAllowed) and isinstance(allow, list):
         headers["allow"] = ", ".join(allow)
     return headers
+
+
+def _bearer_parameters(error: Unauthenticated) -> str:
+    """What a 401 says to a client with tokens: RFC 6750 section 3, RFC 9470 section 3."""
+    if isinstance(error, InsufficientAuthentication):
+        age = "" if error.max_age is None else f', max_age="{error.max_age}"'
+        return f', error="{error.code}", error_description="{error.title}", acr_values="{error.level}"{age}'
+    return ', error="invalid_token"' if error.code == "invalid_token" else ""

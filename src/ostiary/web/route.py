@@ -28,6 +28,8 @@ class Knock(Enum):
 
     ANYONE = "anyone"
     SIGNED_IN = "signed_in"
+    PERSON = "person"
+    """Somebody signed in, and not by an API key."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,3 +150,29 @@ class RouteTable:
             else:
                 node = node.literal.setdefault(segment, _Node())
         return node
+
+
+def api_route(
+    tag: str,
+    knock: Knock,
+    errors_of_all: tuple[type[OstiaryError], ...],
+    method: str,
+    path: str,
+    handle: Handler,
+    summary: str,
+    answers: dict[int, Any],
+    *errors: type[OstiaryError],
+    **more: Any,
+) -> Route:
+    """A row of the API; ``errors_of_all`` are those of its whole part."""
+    return Route(
+        method=method,
+        path=path,
+        handle=handle,
+        knock=knock,
+        tag=tag,
+        summary=summary,
+        answers=answers,
+        errors=(*errors_of_all, *errors),
+        **more,
+    )

@@ -5,14 +5,24 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
+from ostiary.credentials.relying_party import RelyingParty
 from ostiary.errors import OstiaryError, Unavailable
 from ostiary.web import answers
 from ostiary.web.exchange import Exchange
 from ostiary.web.pages.render import Pages
 
+RELATED_ORIGINS = "/.well-known/webauthn"
+"""From the root of the origin, also where the issuer has a path: browsers look nowhere else."""
+
 
 class HealthAnswer(msgspec.Struct, frozen=True):
     status: str
+
+
+class RelatedOrigins(msgspec.Struct, frozen=True):
+    """WebAuthn Level 3 section 5.11."""
+
+    origins: tuple[str, ...]
 
 
 class FileVersion(msgspec.Struct, frozen=True):
@@ -47,6 +57,12 @@ class SystemRoutes:
         response = answers.json(exchange.use.keys.jwks(exchange.facts.at), media_type="application/jwk-set+json")
         response.headers["cache-control"] = "public, max-age=300"
         response.headers["access-control-allow-origin"] = "*"
+        return response
+
+    async def related_origins(self, exchange: Exchange) -> Response:
+        """Whose pages may use the passkeys that belong to this host (WebAuthn Level 3 section 5.11)."""
+        response = answers.json(RelatedOrigins(RelyingParty.of(exchange.use.settings).origins))
+        response.headers["cache-control"] = "public, max-age=300"
         return response
 
     async def static(self, exchange: Exchange) -> Response:

@@ -141,12 +141,12 @@ async def test_accounts_whose_address_nobody_proves_are_swept(ostiary: Ostiary, 
     async with new_client(ostiary) as client:
         assert (await client.post("/api/auth/register", json=body)).status_code == 200
         kept = await new_person(ostiary)
-        sweepers = ostiary._sweepers
+        sweep = ostiary._sweeper
         clock.advance(7 * DAY)
-        await sweepers.sweep(clock.now)
+        await sweep(clock.now)
         assert await ostiary.use.accounts.by_identifier("ada@example.com") is not None
         clock.advance(1)
-        await sweepers.sweep(clock.now)
+        await sweep(clock.now)
         assert await ostiary.use.accounts.by_identifier("ada@example.com") is None
         assert await ostiary.use.accounts.get(kept.id) is not None
         assert (await client.post("/api/auth/register", json=body)).status_code == 200  # address and username are free

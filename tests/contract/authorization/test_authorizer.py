@@ -121,7 +121,7 @@ async def test_a_caller_is_told_which_permission_is_missing(house: House) -> Non
     caller = house.caller(await house.account())
     with pytest.raises(Forbidden) as refused:
         await caller.require("documents.read", Resource("documents", "7"))
-    assert refused.value.extra == {"permission": "documents.read"}
+    assert refused.value.extra == {"permission": "documents.read", "reason": "nothing_allows"}
 
 
 async def test_scopes_of_a_token_take_away_and_never_give(house: House) -> None:

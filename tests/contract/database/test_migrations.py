@@ -32,9 +32,9 @@ asyncio.run(main())
 
 
 @pytest.fixture
-async def empty(database_url: str) -> AsyncIterator[Database]:
+async def empty(empty_database_url: str) -> AsyncIterator[Database]:
     """An open database in which nothing has been migrated."""
-    db = await Database.open(database_url)
+    db = await Database.open(empty_database_url)
     yield db
     await db.close()
 
@@ -103,10 +103,10 @@ async def test_a_database_newer_than_the_code_is_refused(empty: Database, folder
             await question
 
 
-async def test_of_processes_that_migrate_at_once_exactly_one_does(empty: Database, database_url: str) -> None:
+async def test_of_processes_that_migrate_at_once_exactly_one_does(empty: Database, empty_database_url: str) -> None:
     pipe = asyncio.subprocess.PIPE
     processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, database_url, stdin=pipe, stdout=pipe)
+        await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, empty_database_url, stdin=pipe, stdout=pipe)
         for _ in range(4)
     ]
     for process in processes:

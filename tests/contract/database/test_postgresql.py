@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ostiary.database import Database, connections, migrate, postgresql
+from ostiary.database import Database, connections, postgresql
 from ostiary.errors import ConfigurationError, Unavailable
 from tests.contract.database.samples import add_role, added_roles, store_role
 from tests.support.services import Postgres
@@ -17,7 +17,6 @@ from tests.support.services import Postgres
 async def db(postgres_url: str) -> AsyncIterator[Database]:
     """A migrated PostgreSQL database with one connection."""
     opened = await Database.open(postgres_url, pool_size=1)
-    await migrate(opened)
     yield opened
     await opened.close()
 
@@ -69,7 +68,7 @@ async def test_of_more_readers_than_connections_each_gets_its_own_answer(postgre
     db = await Database.open(postgres_url, pool_size=2)
     reads = [db.fetch_value("SELECT CAST(:n AS BIGINT) FROM (SELECT pg_sleep(0.001)) s", n=n) for n in range(50)]
     assert await asyncio.gather(*reads) == list(range(50))
-    count = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()"
+    count = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ostiary'"
     assert await db.fetch_value(count) == 2
     await db.close()
     with pytest.raises(Unavailable):

@@ -28,18 +28,18 @@ connection.execute("ROLLBACK")
 
 
 @pytest.fixture
-async def db(sqlite_url: str) -> AsyncIterator[SQLiteDatabase]:
+async def db(empty_sqlite_url: str) -> AsyncIterator[SQLiteDatabase]:
     """A migrated SQLite database."""
-    opened = await open_sqlite(sqlite_url)
+    opened = await open_sqlite(empty_sqlite_url)
     await migrate(opened)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def file(sqlite_url: str) -> Path:
+def file(empty_sqlite_url: str) -> Path:
     """Where ``db`` is."""
-    return Path(sqlite_url.removeprefix("sqlite:///"))
+    return Path(empty_sqlite_url.removeprefix("sqlite:///"))
 
 
 def commits(db: SQLiteDatabase) -> list[str]:
@@ -139,12 +139,12 @@ async def test_cancelling_every_other_task_of_the_loop_strands_no_transaction(db
     assert len(await added_roles(db)) == 25
 
 
-async def test_closing_waits_for_what_is_being_written(db: SQLiteDatabase, sqlite_url: str) -> None:
+async def test_closing_waits_for_what_is_being_written(db: SQLiteDatabase, empty_sqlite_url: str) -> None:
     writers = [asyncio.create_task(store_role(db, f"{n:02}")) for n in range(20)]
     await asyncio.sleep(0)
     await db.close()
     await asyncio.gather(*writers)
-    other = await Database.open(sqlite_url)
+    other = await Database.open(empty_sqlite_url)
     assert len(await added_roles(other)) == 20
     await other.close()
 
@@ -179,9 +179,13 @@ async def test_waiting_for_a_process_that_writes_blocks_nothing_and_ends(
     assert await added_roles(db) == ["after"]
 
 
-async def test_what_was_acknowledged_survives_sigkill(db: SQLiteDatabase, file: Path, sqlite_url: str) -> None:
+async def test_what_was_acknowledged_survives_sigkill(db: SQLiteDatabase, file: Path, empty_sqlite_url: str) -> None:
     writer = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.contract.database.acknowledging_writer", sqlite_url, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "tests.contract.database.acknowledging_writer",
+        empty_sqlite_url,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert writer.stdout is not None
     acknowledged = [(await writer.stdout.readline()).decode().strip() for _ in range(300)]

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import pytest
 
+from ostiary.base.http import HttpClient
 from ostiary.crypto import Sealer
 from ostiary.database import Database, Transaction
-from ostiary.notify import FailedMail, Mailer
-from ostiary.settings import MailSettings
+from ostiary.notify import FailedMessage, Mailer
+from ostiary.settings import MailSettings, SmsSettings
 from tests.contract.notify.postbox import Postbox, serve
 from tests.support.time import ManualClock
 
@@ -25,19 +26,26 @@ async def postbox() -> AsyncIterator[Postbox]:
 
 
 @pytest.fixture
-def failures() -> list[FailedMail]:
+def failures() -> list[FailedMessage]:
     return []
 
 
 @pytest.fixture
-def make_mailer(database: Database, clock: ManualClock, failures: list[FailedMail]) -> MakeMailer:
-    """Makes a mailer that sends in clear to ``port`` of this machine; other settings by keyword."""
+async def make_mailer(
+    database: Database, clock: ManualClock, failures: list[FailedMessage]
+) -> AsyncIterator[MakeMailer]:
+    """Makes a mailer that sends in clear to ``port`` of this machine; settings of mail by keyword."""
+    http = HttpClient()
 
-    async def note(tx: Transaction, now: int, mail: FailedMail) -> None:
+    async def note(tx: Transaction, now: int, mail: FailedMessage) -> None:
         failures.append(mail)
 
     def make(
-        port: int, db: Database = database, tls_context: ssl.SSLContext | None = None, **changes: object
+        port: int,
+        db: Database = database,
+        tls_context: ssl.SSLContext | None = None,
+        sms: SmsSettings | None = None,
+        **changes: object,
     ) -> Mailer:
         settings = MailSettings(
             sender="smtp", host="127.0.0.1", port=port, security="none", from_address="doors@example.com"
@@ -47,13 +55,16 @@ def make_mailer(database: Database, clock: ManualClock, failures: list[FailedMai
             Sealer(bytes(32)),
             clock,
             msgspec.structs.replace(settings, **changes),
+            sms or SmsSettings(),
+            http,
             site_name="Ünïted",
             issuer="https://login.example.com/auth",
             on_failure=note,
             tls_context=tls_context,
         )
 
-    return make
+    yield make
+    await http.close()
 
 
 @pytest.fixture

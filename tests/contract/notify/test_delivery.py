@@ -11,7 +11,7 @@ import pytest
 from ostiary.base.clock import DAY, HOUR, MINUTE, SECOND
 from ostiary.database import Database
 from ostiary.errors import InvalidRequest
-from ostiary.notify import FailedMail, Mailer
+from ostiary.notify import FailedMessage, Mailer
 from tests.contract.notify.conftest import MakeMailer
 from tests.contract.notify.postbox import Postbox
 from tests.support.time import ManualClock
@@ -20,7 +20,7 @@ CODE = "493817"
 LINK = "https://login.example.com/auth/verify?t=abc&u=<d>"
 
 
-async def send(db: Database, mailer: Mailer, to: str = "ada@example.org", account_id: str | None = None) -> None:
+async def send(db: Database, mailer: Mailer, to: str | None = "ada@example.org", account_id: str | None = None) -> None:
     async with db.transaction() as tx:
         await mailer.send(tx, "verify_email", to=to, account_id=account_id, link=LINK, code=CODE, valid_for=30 * MINUTE)
 
@@ -43,6 +43,18 @@ async def test_a_mail_arrives_and_nothing_is_kept(database: Database, mailer: Ma
     assert received.recipients == ["ada@example.org"]
     assert await waiting(database) == 0
     assert await mailer.deliver_due() == 0
+
+
+async def test_a_mail_to_nobody_waits_like_any_other_and_goes_nowhere(
+    database: Database, mailer: Mailer, postbox: Postbox
+) -> None:
+    await send(database, mailer, None)
+    await send(database, mailer)
+    assert await waiting(database) == 2
+    assert [message.to for message in await mailer.outbox()] == ["ada@example.org"]
+    await mailer.deliver_due()
+    assert [mail.recipients for mail in postbox.received] == [["ada@example.org"]]
+    assert await waiting(database) == 0
 
 
 async def test_the_loop_delivers_when_it_is_woken_and_ends_when_it_is_told_to(
@@ -123,7 +135,7 @@ async def test_a_mail_refused_for_now_is_tried_again_later(
 
 
 async def test_a_mail_is_given_up_after_six_tries_in_seven_hours(
-    database: Database, mailer: Mailer, postbox: Postbox, clock: ManualClock, failures: list[FailedMail]
+    database: Database, mailer: Mailer, postbox: Postbox, clock: ManualClock, failures: list[FailedMessage]
 ) -> None:
     postbox.recipient = ["450 the box of ada@example.org is full"] * 6
     await send(database, mailer, account_id="acc_1")
@@ -141,7 +153,7 @@ async def test_a_mail_is_given_up_after_six_tries_in_seven_hours(
 
 @pytest.mark.parametrize("at", ["recipient", "content"])
 async def test_a_mail_refused_for_good_is_given_up_at_once(
-    database: Database, mailer: Mailer, postbox: Postbox, clock: ManualClock, failures: list[FailedMail], at: str
+    database: Database, mailer: Mailer, postbox: Postbox, clock: ManualClock, failures: list[FailedMessage], at: str
 ) -> None:
     getattr(postbox, at).append("550 no such user")
     await send(database, mailer)

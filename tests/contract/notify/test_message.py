@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ostiary.database import Database
-from ostiary.notify import FailedMail, Mailer
+from ostiary.notify import FailedMessage, Mailer
 from ostiary.settings import Secret
 from tests.contract.notify.conftest import MakeMailer
 from tests.contract.notify.postbox import Postbox, certificate, only, serve
@@ -56,7 +56,7 @@ async def test_a_local_part_in_another_alphabet_needs_smtputf8(database: Databas
 
 
 async def test_a_server_without_smtputf8_makes_such_a_mail_fail_for_good(
-    database: Database, mailer: Mailer, failures: list[FailedMail]
+    database: Database, mailer: Mailer, failures: list[FailedMessage]
 ) -> None:
     await send(database, mailer, "яна@example.org")
     await mailer.deliver_due()

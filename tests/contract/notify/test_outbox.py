@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ostiary.database import Database
-from ostiary.notify import Mailer
-from ostiary.notify import mailer as queue
+from ostiary.notify import Mailer, queue
 from tests.contract.notify.conftest import MakeMailer
 from tests.contract.notify.postbox import Postbox
 from tests.contract.notify.test_delivery import CODE, LINK, send, waiting
@@ -30,6 +29,11 @@ async def test_mails_are_shown_newest_first(database: Database, outbox: Mailer, 
     assert LINK in found[0].text
     assert CODE in found[0].html
     assert CODE not in repr(found[0])
+
+
+async def test_mails_to_nobody_are_not_shown(database: Database, outbox: Mailer) -> None:
+    await send(database, outbox, None)
+    assert (await waiting(database), await outbox.outbox()) == (1, [])
 
 
 async def test_mails_of_the_outbox_never_go_out_not_even_when_smtp_is_set_up_later(

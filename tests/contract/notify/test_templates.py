@@ -12,8 +12,23 @@ from ostiary.notify.templates import TEMPLATES
 
 EVIL = '"><script>alert(1)</script>'
 WHEN = 1_767_225_600_000
+CODE_AND_LINK = {"link": "https://example.com/l", "code": "493817", "valid_for": 10 * MINUTE, "anywhere": False}
 VALUES: dict[Template, dict[str, Any]] = {
     "address_in_use": {"login_link": "https://example.com/login"},
+    "api_key_issued": {
+        "hint": "x7Qd",
+        "when": WHEN,
+        "address": "192.0.2.7",
+        "device": EVIL,
+        "account_link": "https://example.com/account",
+    },
+    "credentials_changed": {
+        "what": "A passkey or security key was added to your account.",
+        "when": WHEN,
+        "address": "192.0.2.7",
+        "device": EVIL,
+        "account_link": "https://example.com/account/security",
+    },
     "email_change_requested": {
         "new_address": "grace@example.org",
         "when": WHEN,
@@ -23,12 +38,21 @@ VALUES: dict[Template, dict[str, Any]] = {
     },
     "email_change_verify": {"link": "https://example.com/v", "code": "493817", "valid_for": HOUR},
     "email_changed": {"new_address": "grace@example.org", "when": WHEN, "account_link": "https://example.com/account"},
+    "new_device": {
+        "when": WHEN,
+        "address": "192.0.2.7",
+        "device": EVIL,
+        "account_link": "https://example.com/account",
+    },
     "password_changed": {
         "when": WHEN,
         "address": "192.0.2.7",
         "device": EVIL,
         "account_link": "https://example.com/account",
     },
+    "recover": CODE_AND_LINK,
+    "sign_in": CODE_AND_LINK,
+    "step_up": CODE_AND_LINK,
     "verify_email": {"link": "https://example.com/v", "code": "493817", "valid_for": 90 * MINUTE},
 }
 
@@ -49,11 +73,20 @@ def test_text_and_html_say_the_same_and_nothing_typed_is_markup(template: Templa
             assert value in mail.html
 
 
-@pytest.mark.parametrize("template", ["verify_email", "email_change_verify"])
+@pytest.mark.parametrize("template", ["verify_email", "email_change_verify", "sign_in", "step_up", "recover"])
 def test_no_subject_holds_a_code(template: Template) -> None:
     mail = TEMPLATES[template](site_name="Ostiary", **VALUES[template])
     assert "493817" not in mail.subject
     assert "493817" not in repr(mail)
+
+
+@pytest.mark.parametrize("template", ["sign_in", "step_up", "recover"])
+def test_where_a_link_opens_is_said_where_that_is_not_everywhere(template: Template) -> None:
+    for anywhere in (False, True):
+        mail = TEMPLATES[template](site_name="Ostiary", **VALUES[template] | {"anywhere": anywhere})
+        text = " ".join(mail.text.split())
+        assert ("opens in the browser where you asked" in text) is not anywhere
+        assert "work once, within 10 minutes." in text
 
 
 @pytest.mark.parametrize("template", ["email_change_requested", "email_changed"])

@@ -129,7 +129,7 @@ async def test_sweeping_takes_what_has_expired_with_its_data_and_nothing_else(
     fresh = await new_person(ostiary)
     await fresh.request("PATCH", "/api/session/data", {"kept": "y"})
     clock.advance(HOUR)
-    await ostiary._sweepers.sweep(clock.now)
+    await ostiary._sweeper(clock.now)
     assert len(sessions) == 2
     for session in sessions:
         assert (await facade(ostiary).read_data(session.id)).version == 0
@@ -159,7 +159,7 @@ async def test_sweeping_goes_on_where_it_stopped(ostiary: Ostiary, clock: Manual
     async with db.transaction() as tx:
         assert await sessions.sweep(tx, clock.now, limit=7) == 7
     assert await db.fetch_value("SELECT COUNT(*) FROM sessions") == 1102 - 7
-    await ostiary._sweepers.sweep(clock.now)
+    await ostiary._sweeper(clock.now)
     assert await db.fetch_value("SELECT COUNT(*) FROM sessions") == 1
     assert await sessions.find(kept, clock.now) is not None
     assert await sessions.find(secret, clock.now) is None
@@ -168,7 +168,7 @@ async def test_sweeping_goes_on_where_it_stopped(ostiary: Ostiary, clock: Manual
 async def test_expired_families_of_tokens_and_flows_are_swept_too(ostiary: Ostiary, clock: ManualClock) -> None:
     await (await new_person(ostiary)).sign_in("token")
     clock.advance(2 * ABSOLUTE)
-    await ostiary._sweepers.sweep(clock.now)
+    await ostiary._sweeper(clock.now)
     for table in ("sessions", "session_data", "refresh_families", "flows"):
         assert await ostiary.use.db.fetch_value("SELECT COUNT(*) FROM " + table) == 0
 

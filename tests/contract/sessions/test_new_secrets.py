@@ -192,7 +192,7 @@ async def test_what_a_request_under_way_keeps_stays_as_long_as_the_session(
     body = {"cart": {"apple": 2}}
     assert (await show(ostiary, before, "/api/session/data", "PATCH", body, X_CSRF_Token=token)).status_code == 200
     clock.advance(GRACE + SECOND)
-    await ostiary._sweepers.sweep(clock.now)
+    await ostiary._sweeper(clock.now)
     assert (await person.request("GET", "/api/session/data")).json() == body
 
 

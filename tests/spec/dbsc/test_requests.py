@@ -8,7 +8,6 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from ostiary.app import Ostiary
-from ostiary.database import Database, migrate
 from ostiary.integrations.starlette import Auth
 from tests.support.device_bound import ISSUER, DeviceBoundBrowser
 from tests.support.embedding import running
@@ -83,7 +82,6 @@ async def test_routes_of_an_application_that_embeds_ostiary_need_the_proof_too(
 
     app = Starlette(routes=[Route("/cart", cart)])
     auth.mount(app)
-    await _migrate(sqlite_url)
     async with running(auth, app):
         person = await new_person(auth.ostiary)
         browser = DeviceBoundBrowser(auth.ostiary, clock, app=app)
@@ -94,12 +92,6 @@ async def test_routes_of_an_application_that_embeds_ostiary_need_the_proof_too(
         del thief.cookies["__Host-ostiary_bound"]
         answer = await thief.request("GET", "/cart")
         assert (answer.status_code, answer.json()["code"]) == (401, "device_proof_required")
-
-
-async def _migrate(url: str) -> None:
-    database = await Database.open(url)
-    await migrate(database)
-    await database.close()
 
 
 async def test_files_are_fetched_without_a_refresh(browser: DeviceBoundBrowser, clock: ManualClock) -> None:

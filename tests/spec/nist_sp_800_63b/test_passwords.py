@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import AsyncIterator
 
@@ -152,8 +153,12 @@ async def test_passwords_are_not_required_to_change_periodically(installed: Osti
 
 
 async def test_pages_permit_pasting_and_password_managers(installed: Ostiary) -> None:
-    for path, kind in {"/login": "current-password", "/register": "new-password"}.items():
-        page = (await new_client(installed).get(path)).text
+    client = new_client(installed)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', (await client.get("/login")).text)
+    form = {"identifier": "ada@example.com", "csrf_token": token[1] if token else ""}
+    assert (await client.post("/login", data=form)).headers["location"] == "/login/step"
+    for path, kind in {"/login/step": "current-password", "/register": "new-password"}.items():
+        page = (await client.get(path)).text
         assert f'autocomplete="{kind}"' in page
         assert "maxlength" not in page, "a pasted password must not be cut off"
         assert "onpaste" not in page

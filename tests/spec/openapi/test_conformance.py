@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.api_keys import new_api_key
 from tests.support.installation import LiveServer, new_administrator, new_person
 
 CHECKS = [
@@ -43,6 +44,16 @@ def test_an_administrator_with_a_bearer_token(database: str, tmp_path: Path, req
     with LiveServer(tmp_path, **changed) as server:
         token = server.call(new_administrator(server.ostiary, delivery="token")).tokens["access_token"]
         _run(server, tmp_path, "-H", f"Authorization: Bearer {token}")
+
+
+def test_a_program_with_an_api_key(live_server: LiveServer, tmp_path: Path) -> None:
+    """With every permission of Ostiary; what takes a person is refused as described."""
+    key = live_server.call(_key_of_an_administrator(live_server))
+    _run(live_server, tmp_path, "-H", f"X-API-Key: {key}", examples=10)
+
+
+async def _key_of_an_administrator(server: LiveServer) -> str:
+    return str((await new_api_key(await new_administrator(server.ostiary), "ostiary.*"))["key"])
 
 
 def test_nobody(live_server: LiveServer, tmp_path: Path) -> None:

@@ -46,7 +46,10 @@ async def test_a_session_is_one_cookie_that_no_script_and_no_other_site_can_use(
     host, _, secure = _names(installed)
     await new_person(installed, EMAIL)
     answer = await new_client(installed).post("/api/auth/login", json={"identifier": EMAIL, "password": PASSWORD})
-    assert _set_cookies(answer) == {f"{host}ostiary_session": {"Path=/", "HttpOnly", "SameSite=Lax"} | secure}
+    assert _set_cookies(answer) == {
+        f"{host}ostiary_session": {"Path=/", "HttpOnly", "SameSite=Lax"} | secure,
+        f"{host}ostiary_device": {"Max-Age=34560000", "Path=/", "HttpOnly", "SameSite=Lax"} | secure,
+    }
 
 
 async def test_tokens_in_cookies_are_three_and_the_refresh_token_goes_to_one_path(installed: Ostiary) -> None:
@@ -66,6 +69,7 @@ async def test_tokens_in_cookies_are_three_and_the_refresh_token_goes_to_one_pat
         }
         | secure,
         f"{host}ostiary_csrf": {"Max-Age=1209600", "Path=/", "SameSite=Lax"} | secure,  # for scripts to read
+        f"{host}ostiary_device": {"Max-Age=34560000", "Path=/", "HttpOnly", "SameSite=Lax"} | secure,
     }
     assert not {"access_token", "refresh_token"} & answer.json().keys()
 

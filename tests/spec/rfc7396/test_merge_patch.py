@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ostiary.app import Ostiary
-from ostiary.sessions.merge_patch import merge
+from ostiary.base.merge_patch import merge
 from tests.support.installation import new_person
 
 # (original, patch, result); the appendix's cases with a patch that is no object replace the whole document, which an

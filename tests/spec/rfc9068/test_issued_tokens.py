@@ -49,7 +49,7 @@ async def test_the_claims_are_those_of_section_2_2(
                 "exp": at // SECOND + 600,
                 "auth_time": signed_in_at
                 // SECOND,  # when the person proved themselves, not when the token was renewed
-                "amr": ["pwd"],
+                "amr": ["pwd", "otp", "mca"],  # registered: the password, and a code from the mail box
                 "acr": "aal1",
             }
             == claims

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostiary.authorization import Effect, Facts, Policy, Reason, Request, Resource, decide
+from ostiary.authorization import Effect, Facts, Reason, Request, Resource, RoleGraph, decide
 from ostiary.authorization.facts import compile_subject
 from ostiary.authorization.model import Granted
 from tests.support.scenarios import Case, GrantGiven, RoleFacts, RoleGiven, Scenario, SubjectFacts, cases, compiled
@@ -126,26 +126,26 @@ def test_each_role_that_is_named_as_a_way_would_indeed_allow(scenario: Scenario)
 
 
 def test_a_cycle_that_got_into_the_facts_is_decided_and_does_not_hang() -> None:
-    policy = Policy({"a": ["x.read"], "b": []}, {"a": ["b"], "b": ["a"]})
-    subject = compile_subject("user", "acc_1", True, [("b", None)], [])
+    policy = RoleGraph({"a": ["x.read"], "b": []}, {"a": ["b"], "b": ["a"]})
+    subject = compile_subject("user", "acc_1", True, [("b", None, "")], [])
     decision = decide(Facts(policy, subject), Request("x.read", None, 0))
     assert [str(path) for path in decision.because] == ["user:acc_1 → role:b → role:a → x.read"]
     assert policy.held_by("b") == {"x.read"}
 
 
 def test_an_assignment_of_a_role_that_is_gone_gives_nothing() -> None:
-    subject = compile_subject("user", "acc_1", True, [("gone", None)], [])
-    assert not decide(Facts(Policy({}, {}), subject), Request("x.read", None, 0))
+    subject = compile_subject("user", "acc_1", True, [("gone", None, "")], [])
+    assert not decide(Facts(RoleGraph({}, {}), subject), Request("x.read", None, 0))
 
 
 def _large(roles: int, assignments: int) -> Facts:
-    policy = Policy(
+    policy = RoleGraph(
         {f"role{n}": [f"thing{n}.read", f"thing{n}.write", f"area{n}.*"] for n in range(roles)},
         {f"role{n}": [f"role{n - 1}"] if n % 10 else [] for n in range(roles)},
     )
-    held = [(f"role{n % roles}", Resource("things", str(n))) for n in range(assignments)]
+    held = [(f"role{n % roles}", Resource("things", str(n)), "") for n in range(assignments)]
     grants = [Granted(f"thing{n}.see", Effect.ALLOW, None, None) for n in range(assignments)]
-    return Facts(policy, compile_subject("user", "acc_1", True, [("role9", None), *held], grants))
+    return Facts(policy, compile_subject("user", "acc_1", True, [("role9", None, ""), *held], grants))
 
 
 def _nanoseconds(facts: Facts, request: Request) -> float:

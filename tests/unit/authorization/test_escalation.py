@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostiary.authorization import Effect, Facts, Holdings, Policy, Resource, uncovered
+from ostiary.authorization import Effect, Facts, Holdings, Resource, RoleGraph, uncovered
 from ostiary.authorization.escalation import EVERYTHING, held_anywhere, holdings_everywhere
 from ostiary.authorization.facts import compile_subject
 from ostiary.authorization.model import Granted, covers
@@ -59,14 +59,14 @@ def test_nothing_that_is_handed_out_reaches_further_than_what_is_held(
 
 
 def _facts(*, active: bool = True) -> Facts:
-    policy = Policy({"desk": ["ostiary.accounts.read"], "lead": ["documents.*"], "root": ["*"]}, {"lead": ["desk"]})
+    policy = RoleGraph({"desk": ["ostiary.accounts.read"], "lead": ["documents.*"], "root": ["*"]}, {"lead": ["desk"]})
     here = Resource("ostiary.accounts", "acc_9")
     grants = [
         Granted("ostiary.audit.read", Effect.ALLOW, None, 1000),
         Granted("ostiary.keys.read", Effect.ALLOW, here, None),
         Granted("ostiary.outbox.read", Effect.DENY, here, None),
     ]
-    return Facts(policy, compile_subject("user", "acc_1", active, [("lead", None), ("root", here)], grants))
+    return Facts(policy, compile_subject("user", "acc_1", active, [("lead", None, ""), ("root", here, "")], grants))
 
 
 def test_only_what_is_held_everywhere_and_now_can_be_handed_on() -> None:

@@ -80,6 +80,14 @@ def test_a_hash_is_outdated_when_a_parameter_differs(hasher: PasswordHasher) -> 
     assert PasswordHasher(memory_kib=64, passes=2).outdated(phc)
 
 
+async def test_a_hash_as_dear_as_the_settings_ask_for_verifies_however_dear() -> None:
+    hasher = PasswordHasher(memory_kib=256 * 1024 + 64, passes=1)
+    phc = await hasher.hash("x")
+    assert await hasher.verify(phc, "x")
+    assert not hasher.outdated(phc)
+    assert not await PasswordHasher(memory_kib=64, passes=1).verify(phc, "x")
+
+
 @pytest.mark.alone
 async def test_unknown_malformed_and_wrong_take_the_same_time() -> None:
     hasher = PasswordHasher(memory_kib=8192, passes=2)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from starlette.responses import Response
 
 from ostiary.accounts import Account, AccountView, ProfileChange, account_view
 from ostiary.authentication import (
+    AnswerRequest,
     Challenged,
+    ChallengeRequest,
     Delivery,
     EmailChangeRequest,
+    FlowRequest,
+    Outcome,
     PasswordChangeRequest,
+    Recovered,
     RegistrationRequest,
     SignedIn,
     SignInRequest,
@@ -38,16 +43,27 @@ class CompleteAnswer(msgspec.Struct, frozen=True, tag_field="status", tag="compl
     refresh_token: str | None = None
     expires_in: int | None = None
     csrf_token: str | None = None
+    device: str | None = None
 
 
-class ChallengeAnswer(msgspec.Struct, frozen=True, tag_field="status", tag="challenge"):
-    """A step is due. ``flow`` is a secret: it goes with the next request of this client and to nobody else."""
+class ChallengeAnswer(msgspec.Struct, frozen=True, tag_field="status", tag="challenge", omit_defaults=True):
+    """A step is due. ``flow`` is a secret: it goes with the next request of this client and to nobody else.
+
+    Attributes:
+        next: the steps to choose from, the best first.
+        challenge: of the step that was asked for: the options of a WebAuthn ceremony, or the secret to enrol.
+    """
 
     flow: str
     purpose: str
     next: tuple[str, ...]
     sent_to: str
     expires_in: int
+    challenge: dict[str, Any] = {}
+
+
+class RecoveredAnswer(msgspec.Struct, frozen=True, tag_field="status", tag="recovered"):
+    """The password is a new one, and every sign-in has ended: sign in with it."""
 
 
 class ChangedAnswer(msgspec.Struct, frozen=True, tag_field="status", tag="changed"):
@@ -56,16 +72,20 @@ class ChangedAnswer(msgspec.Struct, frozen=True, tag_field="status", tag="change
     account: AccountView
 
 
-class MeAnswer(msgspec.Struct, frozen=True):
-    """Who the request came from, and how that was proved."""
+class MeAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who the request came from, and how that was proved. ``scopes`` is there for an API key, which is limited to them.
+
+    A key has proved nothing: ``sign_in`` is its id, and ``authenticated_at`` is null.
+    """
 
     account: AccountView
     method: str
     sign_in: str
     amr: tuple[str, ...]
     acr: str
-    authenticated_at: Timestamp
+    authenticated_at: Timestamp | None
     csrf_token: str | None
+    scopes: tuple[str, ...] | None = None
 
 
 class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +95,16 @@ class RefreshBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __repr__(self) -> str:
         return "RefreshBody()"
+
+
+class LinkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``token`` of the mailed link, and the ``flow`` that asked for it, where this client began it."""
+
+    token: str
+    flow: str | None = None
+
+    def __repr__(self) -> str:
+        return "LinkBody()"
 
 
 class ResendBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,13 +121,32 @@ async def register(exchange: Exchange) -> Response:
 
 async def login(exchange: Exchange) -> Response:
     body: SignInRequest = exchange.body
-    outcome = await exchange.use.sign_in(exchange.caller, body)
-    return _challenge(outcome) if isinstance(outcome, Challenged) else complete(exchange, outcome)
+    return outcome_of(exchange, await exchange.use.sign_in(exchange.caller, body))
 
 
 async def step_up(exchange: Exchange) -> Response:
     body: StepUpRequest = exchange.body
-    return complete(exchange, await exchange.use.step_up(exchange.caller, body))
+    return outcome_of(exchange, await exchange.use.dispatcher.step_up(exchange.caller, body))
+
+
+async def begin_flow(exchange: Exchange) -> Response:
+    body: FlowRequest = exchange.body
+    return _challenge(await exchange.use.dispatcher.begin(exchange.caller, body))
+
+
+async def challenge(exchange: Exchange) -> Response:
+    body: ChallengeRequest = exchange.body
+    return _challenge(await exchange.use.dispatcher.challenge(exchange.caller, body))
+
+
+async def answer(exchange: Exchange) -> Response:
+    body: AnswerRequest = exchange.body
+    return outcome_of(exchange, await exchange.use.dispatcher.answer(exchange.caller, body))
+
+
+async def open_link(exchange: Exchange) -> Response:
+    body: LinkBody = exchange.body
+    return outcome_of(exchange, await exchange.use.dispatcher.open_link(exchange.caller, body.token, body.flow))
 
 
 async def verify(exchange: Exchange) -> Response:
@@ -105,7 +154,7 @@ async def verify(exchange: Exchange) -> Response:
     outcome = await exchange.use.verification(exchange.caller, body)
     if isinstance(outcome, Account):
         return answers.json(ChangedAnswer(account_view(outcome)))
-    return complete(exchange, outcome)
+    return outcome_of(exchange, outcome)
 
 
 async def resend(exchange: Exchange) -> Response:
@@ -158,6 +207,15 @@ async def change_email(exchange: Exchange) -> Response:
     return _challenge(await exchange.use.email_change(exchange.caller, body))
 
 
+def outcome_of(exchange: Exchange, outcome: Outcome) -> Response:
+    """What came of a step."""
+    if isinstance(outcome, Challenged):
+        return _challenge(outcome)
+    if isinstance(outcome, Recovered):
+        return answers.json(RecoveredAnswer())
+    return complete(exchange, outcome)
+
+
 def complete(exchange: Exchange, signed_in: SignedIn) -> Response:
     """Hand over the sign-in by its delivery."""
     csrf_token = deliver(exchange, signed_in)
@@ -171,6 +229,7 @@ def complete(exchange: Exchange, signed_in: SignedIn) -> Response:
             refresh_token=signed_in.refresh_token if in_body else None,
             expires_in=signed_in.expires_in,
             csrf_token=csrf_token,
+            device=signed_in.device if in_body else None,
         )
     )
 
@@ -183,6 +242,7 @@ def _challenge(challenged: Challenged) -> Response:
             next=challenged.next,
             sent_to=challenged.sent_to,
             expires_in=challenged.expires_in,
+            challenge=challenged.challenge,
         )
     )
 
@@ -195,6 +255,7 @@ def _me(exchange: Exchange, account: Account) -> MeAnswer:
         sign_in=caller.session_id or "",
         amr=caller.amr,
         acr=caller.acr,
-        authenticated_at=rfc3339(caller.authenticated_at or 0),
+        authenticated_at=None if caller.authenticated_at is None else rfc3339(caller.authenticated_at),
         csrf_token=exchange.csrf_token() if exchange.cookie_authenticated else None,
+        scopes=None if caller.scopes is None else tuple(sorted(caller.scopes)),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,12 +9,12 @@ from starlette.responses import Response
 
 from ostiary.accounts import ProfileChange
 from ostiary.authentication import EmailChangeRequest, PasswordChangeRequest, SignInRecord
-from ostiary.base.clock import rfc3339
 from ostiary.errors import OstiaryError
 from ostiary.web.bodies import form_struct
 from ostiary.web.exchange import Exchange
-from ostiary.web.pages.render import Pages, is_administrator
-from ostiary.web.pages.sign_in import keep_flow
+from ostiary.web.pages.flow_cookie import keep_flow
+from ostiary.web.pages.render import Pages, is_administrator, moment
+from ostiary.web.pages.security import SECURITY, sentence_of
 
 
 class ProfileForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +51,8 @@ class AccountPages:
                 problem.field = "new_password"
             return await self._password(exchange, problem)
         exchange.renew(renewed)
-        return self._pages.go(exchange, "/account", "password_changed")
+        had_one = request.current_password is not None
+        return self._pages.go(exchange, SECURITY, "password_changed" if had_one else "password_set")
 
     async def email(self, exchange: Exchange) -> Response:
         return await self._email(exchange)
@@ -77,7 +77,6 @@ class AccountPages:
     async def _account(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
         account = exchange.own_account()
         sign_ins = await exchange.use.sign_ins.list(exchange.caller)
-        changed_at = await exchange.use.passwords.changed_at(account.id)
         return self._pages.render(
             exchange,
             "account.html",
@@ -85,7 +84,7 @@ class AccountPages:
             administrator=await is_administrator(exchange),
             problem=problem,
             email_verified=account.email_verified_at is not None,
-            password_changed=None if changed_at is None else moment(rfc3339(changed_at)),
+            sentence=sentence_of(await exchange.use.own_credentials.protection(exchange.caller)),
             sign_ins=[_sign_in(one) for one in sorted(sign_ins, key=lambda one: not one.current)],
             roles=[
                 {"name": role.name, "description": role.description, "resource": role.resource and str(role.resource)}
@@ -94,21 +93,19 @@ class AccountPages:
         )
 
     async def _password(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
-        account = exchange.own_account()
-        rules = exchange.use.passwords.rules
         return self._pages.render(
-            exchange, "account_password.html", account=account, problem=problem, password_rules=rules
+            exchange,
+            "account_password.html",
+            account=exchange.own_account(),
+            problem=problem,
+            has_one=await exchange.use.password_change.ready(exchange.caller),
+            password_rules=exchange.use.passwords.rules,
         )
 
     async def _email(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
+        await exchange.use.own_credentials.require_fresh(exchange.caller)
         account = exchange.own_account()
         return self._pages.render(exchange, "account_email.html", account=account, problem=problem)
-
-
-def moment(text: str) -> dict[str, str]:
-    """An RFC 3339 time for people and for machines."""
-    at = datetime.fromisoformat(text).astimezone(UTC)
-    return {"text": f"{at:%d %B %Y, %H:%M} UTC".lstrip("0"), "datetime": text}
 
 
 def _sign_in(one: SignInRecord) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``/dev/outbox``: the mails that development mode keeps. The route exists in development mode only."""
+"""``/dev/outbox``: the mails and SMS that development mode keeps. The route exists in development mode only."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from starlette.responses import Response
 
 from ostiary.notify import OutboxMessage
 from ostiary.web.exchange import Exchange
-from ostiary.web.pages.account import moment
-from ostiary.web.pages.render import Pages
+from ostiary.web.pages.render import Pages, moment
 
 _LINK = re.compile(r"https?://[^\s<>\"]+")
-_CODE = re.compile(r"^\s*(\d{6})\s*$", re.MULTILINE)
+_CODE = re.compile(r"^(?:\s*|@\S+ #)(\d{6})\s*$", re.MULTILINE)
 
 
 class DevelopmentPages:
-    """What a developer sees instead of a mail box."""
+    """What a developer sees instead of a mail box and a telephone."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
@@ -32,7 +31,7 @@ def _shown(message: OutboxMessage) -> dict[str, Any]:
     return {
         "id": message.id,
         "to": message.to,
-        "subject": message.subject,
+        "subject": message.subject or "SMS",
         "created": moment(message.created_at),
         "code": code.group(1) if code else None,
         "parts": _parts(message.text),

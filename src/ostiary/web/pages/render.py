@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 import jinja2
 from starlette.responses import Response
 
 from ostiary.accounts import Account
-from ostiary.errors import OstiaryError
+from ostiary.errors import InsufficientAuthentication, OstiaryError
 from ostiary.permissions import Permission
 from ostiary.settings import Settings
 from ostiary.web.answers import redirect
@@ -21,22 +22,30 @@ from ostiary.web.static_files import StaticFiles
 
 _CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'"
+    " base-uri 'none'; frame-ancestors 'none'; connect-src 'self'"
 )
 _ERROR = "error.html"
-_CSP_DOCS = _CSP + "; connect-src 'self'"
 
 NOTICES = {
     "signed_out": "You are signed out.",
     "profile_saved": "Your profile is saved.",
     "password_changed": "Your password is changed. Every other sign-in has ended.",
+    "password_set": "Your password is set. Every other sign-in has ended.",
+    "credential_added": "It is added, and asked for from now on where it is due.",
+    "credential_named": "It has its new name.",
+    "credential_removed": "It is removed.",
+    "device_forgotten": "That device is forgotten.",
+    "key_revoked": "That key is revoked.",
     "email_changed": "Your e-mail address is changed.",
     "sign_in_ended": "That sign-in has ended.",
     "others_ended": "You are signed out everywhere else.",
     "code_sent": "A new message is on its way.",
     "verified": "Your address is confirmed.",
+    "took_too_long": "That took too long, or was ended somewhere else. Begin again.",
+    "too_many_tries": "That was wrong too often. Begin again.",
 }
 """What a page says after a redirect. The cookie that carries it names one of these, so it can say nothing else."""
+_WARNINGS = frozenset({"took_too_long", "too_many_tries"})
 
 
 class Site:
@@ -86,11 +95,13 @@ class Pages:
         """
         if template != _ERROR:  # it has no form, and addresses that never set a cookie may answer with it
             self._bind_browser(exchange)
+        notice = self._notice(exchange) if problem is None else ""
         page = self._environment.get_template(template).render(
             site=self._site,
             csrf=exchange.csrf_token() or "",
             me=None if account is None else _me(account, administrator),
-            notice=self._notice(exchange) if problem is None else None,
+            notice=NOTICES.get(notice) if problem is None else None,
+            warning=notice in _WARNINGS,
             problem=None if problem is None else _problem(problem),
             values=exchange.form,
             request_id=exchange.facts.request_id,
@@ -99,7 +110,7 @@ class Pages:
         response = Response(page, 200 if problem is None else problem.status, media_type="text/html")
         response.headers["referrer-policy"] = "same-origin"
         response.headers["cross-origin-opener-policy"] = "same-origin"
-        response.headers["content-security-policy"] = _CSP_DOCS if template == "docs.html" else _CSP
+        response.headers["content-security-policy"] = _CSP
         if problem is not None:
             response.headers.update(problem_headers(problem))
         return response
@@ -119,9 +130,19 @@ class Pages:
 
     def to(self, path: str, exchange: Exchange) -> Response:
         """Have the person prove who they are, there, and come back."""
-        query: bytes = exchange.scope["query_string"]
-        here = quote(exchange.path) + ("?" + query.decode("latin-1") if query else "")
-        return redirect(f"{exchange.base}{path}?next={quote(here, safe='/')}")
+        return redirect(f"{exchange.base}{path}?next={quote(_here(exchange), safe='/')}")
+
+    def to_step_up(self, exchange: Exchange, error: InsufficientAuthentication) -> Response:
+        """Have the person prove better, or once more, who they are, and come back: to this page, or, where a form was
+        sent, to the page that it stands on.
+        """
+        following = _here(exchange)
+        if exchange.scope["method"] not in ("GET", "HEAD"):
+            following = _page_of(exchange) or exchange.base + "/account"
+        asked = {"next": following, "level": error.level}
+        if error.max_age is not None:
+            asked["max_age"] = str(error.max_age)
+        return redirect(f"{exchange.base}/step-up?{urlencode(asked)}")
 
     def go(self, exchange: Exchange, path: str, notice: str | None = None) -> Response:
         """Go to another page of ours, which shows ``notice``."""
@@ -136,17 +157,43 @@ class Pages:
             exchange.binding = browser_binding(value)
             exchange.set_cookies.append(exchange.jar.browser.set(value))
 
-    def _notice(self, exchange: Exchange) -> str | None:
+    def _notice(self, exchange: Exchange) -> str:
         name = exchange.cookies.get(exchange.jar.notice.name)
         if name is None:
-            return None
+            return ""
         exchange.set_cookies.append(exchange.jar.notice.delete())
-        return NOTICES.get(name)
+        return name
+
+
+def asked(exchange: Exchange, name: str) -> str:
+    """A field of the page's query; empty where it is not there."""
+    fields: dict[str, str] = exchange.query or {}
+    return fields.get(name, "")
+
+
+def moment(text: str) -> dict[str, str]:
+    """An RFC 3339 time for people and for machines."""
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    return {"text": f"{at:%d %B %Y, %H:%M} UTC".lstrip("0"), "datetime": text}
 
 
 async def is_administrator(exchange: Exchange) -> bool:
     """Whether to show the way to administration; what is behind it decides for itself."""
     return bool(await exchange.caller.decide(Permission.ACCOUNTS_READ))
+
+
+def _here(exchange: Exchange) -> str:
+    query: bytes = exchange.scope["query_string"]
+    return quote(exchange.path) + ("?" + query.decode("latin-1") if query else "")
+
+
+def _page_of(exchange: Exchange) -> str:
+    """The page of this origin that a form was sent from, as the browser says; empty where it does not."""
+    page = urlsplit(exchange.headers.get("referer", ""))
+    issuer = urlsplit(exchange.use.settings.issuer)
+    if (page.scheme, page.netloc) != (issuer.scheme, issuer.netloc):
+        return ""
+    return page.path + ("?" + page.query if page.query else "")
 
 
 def _me(account: Account, administrator: bool) -> dict[str, Any]:

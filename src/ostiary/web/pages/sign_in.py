@@ -1,268 +1,184 @@
-"""``/login``, ``/register``, ``/verify``, ``/logout`` and ``/setup``."""
+"""``/login``, ``/recover``, ``/step-up``, ``/logout`` and the mailed link: where flows begin."""
 
 from __future__ import annotations
 
-import base64
-import re
+from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.responses import Response
 
-from ostiary.accounts import Account
-from ostiary.authentication import (
-    Challenged,
-    FirstAdministratorRequest,
-    RegistrationRequest,
-    SignedIn,
-    SignInRequest,
-    StepUpRequest,
-    VerificationRequest,
-)
-from ostiary.errors import InvalidChallenge, InvalidCredentials, OstiaryError, Unauthenticated
-from ostiary.web.answers import redirect
-from ostiary.web.bodies import form_struct
-from ostiary.web.delivery import deliver, forget
+from ostiary.authentication import FlowRequest, Outcome, SignInRequest
+from ostiary.authorization.caller import Level
+from ostiary.base.tokens import digest, equal
+from ostiary.credentials import PasswordText
+from ostiary.errors import Forbidden, InvalidChallenge, InvalidCredentials, OstiaryError, Unauthenticated
+from ostiary.web.bodies import convert, form_struct
+from ostiary.web.delivery import forget
 from ostiary.web.exchange import Exchange
-from ostiary.web.pages.render import Pages
-
-_MAX_NEXT = 1024
+from ostiary.web.pages.arrival import Arrival
+from ostiary.web.pages.flow_cookie import KeptFlow, keep_flow, kept_flow, local_path
+from ostiary.web.pages.render import Pages, asked
+from ostiary.web.pages.steps import StepPages, is_step_up_of, nameless, waiting
 
 
 class LoginForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The name alone, or the password along with it, as password managers that fill in by themselves send it."""
+
     identifier: str
-    password: str
+    password: PasswordText | None = None
     remember: str = ""
     next: str = ""
 
+    def __repr__(self) -> str:
+        return "LoginForm()"
 
-class StepUpForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    password: str
+
+class RecoverForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    identifier: str
     next: str = ""
 
 
-class RegisterForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    email: str
-    password: str
-    username: str | None = None
-    name: str = ""
-    next: str = ""
+class LinkForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    token: str
+
+    def __repr__(self) -> str:
+        return "LinkForm()"
 
 
-class VerifyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    code: str | None = None
-    token: str | None = None
-    password: str | None = None
+class _StepUpQuery(msgspec.Struct, frozen=True):
+    """What is asked for. How old a proof may be does not matter here: the one that is asked for is new."""
+
+    level: Level = "aal1"
 
 
 class SignInPages:
-    """The pages before and around a sign-in."""
+    """The pages before a sign-in, and the way out of one."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, steps: StepPages) -> None:
         self._pages = pages
+        self._steps = steps
+        self._arrival = Arrival(pages)
 
     async def start(self, exchange: Exchange) -> Response:
         return self._pages.go(exchange, "/login" if exchange.caller.kind == "anonymous" else "/account")
 
     async def login(self, exchange: Exchange) -> Response:
         if exchange.caller.kind != "anonymous":
-            return self._go_on_to(exchange, _query(exchange, "next"))
-        return self._login(exchange, _query(exchange, "next"))
+            return self._arrival.go_on_to(exchange, asked(exchange, "next"))
+        return await self._steps.login(exchange, asked(exchange, "next"))
 
     async def do_login(self, exchange: Exchange) -> Response:
         try:
             form: LoginForm = form_struct(exchange.form, LoginForm)
-            request = SignInRequest(form.identifier, form.password, remember=form.remember == "on")
-            outcome = await exchange.use.sign_in(exchange.caller, request)
+            outcome = await self._begin(exchange, form)
         except OstiaryError as problem:
             if isinstance(problem, InvalidCredentials):
-                problem.field = "password"  # which of the two was wrong is not said; this one is empty again
-            return self._login(exchange, exchange.form.get("next", ""), problem)
-        return self._go_on(exchange, outcome, form.next)
+                problem.field = "identifier"  # which of the two was wrong is not said; the name is what is shown
+            return await self._steps.login(exchange, exchange.form.get("next", ""), problem)
+        return self._arrival.go_on(exchange, outcome, form.next)
+
+    async def passkey(self, exchange: Exchange) -> Response:
+        """The challenge for a sign-in by passkey without a name, in a flow that begins with it."""
+        following, remember = exchange.form.get("next", ""), exchange.form.get("remember") == "on"
+        dispatcher, caller = exchange.use.dispatcher, exchange.caller
+        opened = await waiting(exchange)
+        token = kept_flow(exchange).token
+        if opened is None or not nameless(opened) or opened.progress.remember != remember:
+            token = (await dispatcher.begin(caller, FlowRequest(remember=remember))).flow
+        return await self._steps.challenge_passkey(exchange, token, "passkey", following)
 
     async def step_up(self, exchange: Exchange) -> Response:
-        return await self._step_up(exchange, _query(exchange, "next"))
-
-    async def do_step_up(self, exchange: Exchange) -> Response:
+        """The first step at once. Seen again, the page goes on with the flow that it began."""
+        query = exchange.query or {}
+        wanted = convert({name: text for name, text in query.items() if name == "level"}, _StepUpQuery)
+        following = local_path(query["next"]) if "next" in query else kept_flow(exchange).following
+        caller = exchange.caller
         try:
-            form: StepUpForm = form_struct(exchange.form, StepUpForm)
-            signed_in = await exchange.use.step_up(exchange.caller, StepUpRequest(form.password))
+            await exchange.use.step_up.waiting(caller)
+        except Unauthenticated:
+            return self._pages.go(exchange, "/login" + ("?" + urlencode({"next": following}) if following else ""))
+        opened, kept = await waiting(exchange), kept_flow(exchange)
+        same = opened is not None and is_step_up_of(opened, caller, wanted.level)
+        if not same or kept.following != following:
+            challenged = await exchange.use.dispatcher.begin(caller, FlowRequest("step_up", acr_values=wanted.level))
+            keep_flow(exchange, challenged, following)
+            kept = KeptFlow(challenged.flow, following)
+        return await self._steps.show(exchange, kept, asked(exchange, "use"))
+
+    async def recover(self, exchange: Exchange) -> Response:
+        return await self._recover(exchange, asked(exchange, "next"))
+
+    async def do_recover(self, exchange: Exchange) -> Response:
+        try:
+            form: RecoverForm = form_struct(exchange.form, RecoverForm)
+            request = FlowRequest("recover", form.identifier)
+            challenged = await exchange.use.dispatcher.begin(exchange.caller, request)
         except OstiaryError as problem:
-            return await self._step_up(exchange, exchange.form.get("next", ""), problem)
-        return self._signed_in(exchange, signed_in, form.next, None)
+            return await self._recover(exchange, exchange.form.get("next", ""), problem)
+        return self._arrival.to_step(exchange, challenged, form.next)
 
-    async def register(self, exchange: Exchange) -> Response:
-        if exchange.caller.kind != "anonymous":
-            return self._pages.go(exchange, "/account")
-        return self._register(exchange, _query(exchange, "next"))
+    async def link(self, exchange: Exchange) -> Response:
+        return await self._link(exchange, asked(exchange, "token"))
 
-    async def do_register(self, exchange: Exchange) -> Response:
+    async def open_link(self, exchange: Exchange) -> Response:
+        kept = kept_flow(exchange)
         try:
-            form: RegisterForm = form_struct(exchange.form, RegisterForm)
-            request = RegistrationRequest(form.email, form.password, form.username, form.name)
-            outcome = await exchange.use.registration(exchange.caller, request)
+            form: LinkForm = form_struct(exchange.form, LinkForm)
+            outcome = await exchange.use.dispatcher.open_link(exchange.caller, form.token, kept.token or None)
         except OstiaryError as problem:
-            return self._register(exchange, exchange.form.get("next", ""), problem)
-        return self._go_on(exchange, outcome, form.next)
+            return await self._link(exchange, exchange.form.get("token", ""), problem)
+        return self._arrival.go_on(exchange, outcome, kept.following)
 
-    async def verify(self, exchange: Exchange) -> Response:
-        token = _query(exchange, "token")
-        if not token:
-            return await self._verify(exchange)
-        flow_token, _ = _flow(exchange)
-        step = await exchange.use.verification.link_state(token, flow_token, exchange.caller.at)
-        return await self._verify(exchange, step, token)
-
-    async def do_verify(self, exchange: Exchange) -> Response:
-        flow_token, following = _flow(exchange)
-        form: VerifyForm = form_struct(exchange.form, VerifyForm)
-        request = VerificationRequest(flow=flow_token, code=form.code, token=form.token, password=form.password)
-        try:
-            outcome = await exchange.use.verification(exchange.caller, request)
-        except OstiaryError as problem:
-            return await self._not_verified(exchange, form, problem)
-        exchange.set_cookies.append(exchange.jar.flow.delete())
-        if isinstance(outcome, Account):
-            return self._pages.go(exchange, "/account", "email_changed")
-        return self._signed_in(exchange, outcome, following, "verified")
-
-    async def resend(self, exchange: Exchange) -> Response:
-        flow_token, following = _flow(exchange)
-        try:
-            challenged = await exchange.use.verification.resend(exchange.caller, flow_token or "")
-        except InvalidChallenge:
-            return await self._verify(exchange, "invalid")
-        keep_flow(exchange, challenged, following)
-        return self._pages.go(exchange, "/verify", "code_sent")
+    async def recovery_codes(self, exchange: Exchange) -> Response:
+        """Shown once to who has just spent one."""
+        found = await exchange.use.own_credentials.list(exchange.caller)
+        details: dict[str, Any] = next((one.details for one in found if one.type == "recovery_code"), {})
+        return self._pages.render(
+            exchange,
+            "recovery_code_used.html",
+            account=exchange.own_account(),
+            left=details.get("left", 0),
+            few=details.get("few", True),
+            next=local_path(asked(exchange, "next")) or f"{exchange.base}/account",
+        )
 
     async def logout(self, exchange: Exchange) -> Response:
         await exchange.use.sign_ins.sign_out(exchange.caller)
         forget(exchange)
         if "next" in exchange.form:
-            return self._go_on_to(exchange, exchange.form["next"])
+            return self._arrival.go_on_to(exchange, exchange.form["next"])
         return self._pages.go(exchange, "/login", "signed_out")
 
-    async def setup(self, exchange: Exchange) -> Response:
-        return await self._setup(exchange, _query(exchange, "token"))
+    async def _begin(self, exchange: Exchange, form: LoginForm) -> Outcome:
+        remember = form.remember == "on"
+        if form.password is not None:
+            request = SignInRequest(form.identifier, form.password, remember=remember)
+            return await exchange.use.sign_in(exchange.caller, request)
+        return await exchange.use.dispatcher.begin(
+            exchange.caller, FlowRequest("sign_in", form.identifier, remember=remember)
+        )
 
-    async def do_setup(self, exchange: Exchange) -> Response:
+    async def _recover(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
+        if not exchange.use.settings.recovery.by_email:
+            raise Forbidden("Forgotten passwords are not replaced by mail here; ask an administrator.")
+        opened = await waiting(exchange)
+        typed = opened.progress.identifier if opened and opened.flow.kind == "sign_in" else ""
+        return self._pages.render(exchange, "recover.html", problem=problem, next=following, name=typed)
+
+    async def _link(self, exchange: Exchange, token: str, problem: OstiaryError | None = None) -> Response:
+        """What the link does, and a button for it: looking spends nothing, since mail scanners look, too."""
+        purpose, step = "sign_in", "invalid"
         try:
-            request: FirstAdministratorRequest = form_struct(exchange.form, FirstAdministratorRequest)
-            signed_in = await exchange.use.first_administrator(exchange.caller, request)
-        except OstiaryError as problem:
-            return await self._setup(exchange, exchange.form.get("token", ""), problem)
-        return self._signed_in(exchange, signed_in, "", None)
-
-    def _login(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
-        return self._pages.render(exchange, "login.html", problem=problem, next=following)
-
-    async def _step_up(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
-        try:
-            _, account = await exchange.use.step_up.waiting(exchange.caller)
-        except Unauthenticated:
-            return self._pages.go(exchange, "/login")
-        return self._pages.render(
-            exchange,
-            "step_up.html",
-            problem=problem,
-            next=following,
-            # Whoever shows a stolen cookie is not told whose it is.
-            name=None if exchange.caller.step_up else account.email or account.username or account.name,
-        )
-
-    def _register(self, exchange: Exchange, following: str, problem: OstiaryError | None = None) -> Response:
-        rules = exchange.use.passwords.rules
-        return self._pages.render(exchange, "register.html", problem=problem, next=following, password_rules=rules)
-
-    async def _setup(self, exchange: Exchange, token: str, problem: OstiaryError | None = None) -> Response:
-        valid = await exchange.use.first_administrator.valid(token, exchange.caller.at)
-        return self._pages.render(
-            exchange,
-            "setup.html",
-            problem=problem if valid else problem or InvalidChallenge(),
-            valid=valid,
-            token=token,
-            password_rules=exchange.use.passwords.rules,
-        )
-
-    async def _not_verified(self, exchange: Exchange, form: VerifyForm, problem: OstiaryError) -> Response:
-        if form.token is None:
-            return await self._verify(exchange, problem=problem)
-        flow_token, _ = _flow(exchange)
-        step = await exchange.use.verification.link_state(form.token, flow_token, exchange.caller.at)
-        return await self._verify(exchange, step, form.token, problem)
-
-    async def _verify(
-        self,
-        exchange: Exchange,
-        step: str | None = None,
-        token: str | None = None,
-        problem: OstiaryError | None = None,
-    ) -> Response:
-        """The page at ``step``; without one, where to type the code, if this browser's flow still waits for it."""
-        flow_token, _ = _flow(exchange)
-        waiting = None
-        if flow_token is not None:
-            waiting = await exchange.use.verification.waiting(flow_token, exchange.caller.at)
-        step = step or ("code" if waiting else "invalid")
-        if step == "invalid" and problem is None:
-            problem = InvalidChallenge()
-        return self._pages.render(
-            exchange,
-            "verify.html",
-            problem=problem,
-            step=step,
-            token=token,
-            purpose=waiting.purpose if waiting else "register",
-            sent_to=waiting.sent_to if waiting else None,
-        )
-
-    def _go_on(self, exchange: Exchange, outcome: SignedIn | Challenged, following: str) -> Response:
-        if isinstance(outcome, SignedIn):
-            return self._signed_in(exchange, outcome, following, None)
-        keep_flow(exchange, outcome, following)
-        return self._pages.go(exchange, "/verify")
-
-    def _signed_in(self, exchange: Exchange, signed_in: SignedIn, following: str, notice: str | None) -> Response:
-        deliver(exchange, signed_in)
-        return self._go_on_to(exchange, following, notice)
-
-    def _go_on_to(self, exchange: Exchange, following: str, notice: str | None = None) -> Response:
-        """To the page that ``next`` named, perhaps an embedder's; otherwise to the account, which shows ``notice``."""
-        path = local_path(following)
-        return redirect(path) if path else self._pages.go(exchange, "/account", notice)
-
-
-def local_path(text: str) -> str:
-    """``next`` where it is a path of this origin, from its root, prefix included; otherwise nothing.
-
-    Never an open redirect: a second slash, also a backslash, which browsers read as one, would begin a host, and
-    browsers drop control characters before they look. What is longer than any page's address is not kept in a cookie.
-    """
-    return text if len(text) <= _MAX_NEXT and re.fullmatch(r"/(?!/)[!-\[\]-~]*", text) else ""
-
-
-def _query(exchange: Exchange, name: str) -> str:
-    fields: dict[str, str] = exchange.query or {}
-    return fields.get(name, "")
-
-
-def keep_flow(exchange: Exchange, challenged: Challenged, following: str) -> None:
-    """The flow's token and where to go afterwards, in the flow's cookie: 43 characters, then the path."""
-    value = challenged.flow + _encoded(local_path(following))
-    exchange.set_cookies.append(exchange.jar.flow.set(value, challenged.expires_in))
-
-
-def _flow(exchange: Exchange) -> tuple[str | None, str]:
-    value = exchange.cookies.get(exchange.jar.flow.name)
-    return (None, "") if value is None else (value[:43], _decoded(value[43:]))
-
-
-def _encoded(path: str) -> str:
-    return base64.urlsafe_b64encode(path.encode()).decode().rstrip("=")
-
-
-def _decoded(text: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(text + "==").decode()
-    except ValueError:
-        return ""
+            flow = (await exchange.use.dispatcher.link(token, exchange.caller.at)).flow
+        except InvalidChallenge as invalid:
+            problem = problem or invalid
+        else:
+            purpose = flow.kind
+            here = equal(digest(kept_flow(exchange).token), flow.id_hash)
+            settings = exchange.use.settings
+            # From a page of another site, such as a mail box, a strict cookie comes with the button only.
+            unseen = settings.cookies.same_site == "strict" and exchange.headers.get("sec-fetch-site") == "cross-site"
+            opens = here or unseen or purpose == "recover" or settings.sign_in.link_anywhere
+            step = "open" if opens else "elsewhere"
+        return self._pages.render(exchange, "login_link.html", problem=problem, step=step, purpose=purpose, token=token)

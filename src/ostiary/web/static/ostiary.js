@@ -37,6 +37,14 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) form.ariaBusy = null;
 });
 
+// A choice that stands in one form and counts in another, too.
+for (const copy of document.querySelectorAll("[data-mirrors]")) {
+  const shown = document.querySelector(`[name=${copy.dataset.mirrors}]:not([data-mirrors])`);
+  const mirror = () => { copy.checked = shown.checked; };
+  shown.addEventListener("change", mirror);
+  addEventListener("pageshow", mirror);
+}
+
 // Without this file a time is told in UTC.
 const local = new Intl.DateTimeFormat("en-GB", {
   day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
@@ -52,3 +60,5 @@ for (const code of document.querySelectorAll("[data-copy]")) {
   copy.ariaLive = "polite";
   if (navigator.clipboard) code.after(copy);
 }
+
+for (const place of document.querySelectorAll("[data-print]")) place.append(button("Print", () => print()));
