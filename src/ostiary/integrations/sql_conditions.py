@@ -153,18 +153,23 @@ def _number_in_postgresql(element: _Number, compiler: SQLCompiler, **options: An
     return f"NULLIF({compiler.process(number, **options)}, CAST('NaN' AS DOUBLE PRECISION))"
 
 
+_VALUES = "SELECT value FROM json_each({})"
+_VALUES_IN_POSTGRESQL = (
+    "SELECT CAST(listed.value AS {}) FROM jsonb_array_elements_text(CAST({} AS JSONB)) AS listed(value)"
+)
+
+
 @compiles(_Among, "sqlite")
 def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values, *bare = (compiler.process(each, **options) for each in element.clauses)
-    by = "" if element.element == "BIGINT" else "COLLATE BINARY "
-    return f"({column} {by}IN (SELECT value FROM json_each({(bare or [values])[0]})))"
+    compared = column if element.element == "BIGINT" else f"{column} COLLATE BINARY"
+    return f"({compared} IN ({_VALUES.format((bare or [values])[0])}))"
 
 
 @compiles(_Among, "postgresql")
 def _among_in_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(each, **options) for each in list(element.clauses)[:2])
-    listed = f"jsonb_array_elements_text(CAST({values} AS JSONB)) AS listed(value)"
-    return f"({column} IN (SELECT CAST(listed.value AS {element.element}) FROM {listed}))"
+    return f"({column} IN ({_VALUES_IN_POSTGRESQL.format(element.element, values)}))"
 
 
 def where(found: ListFilter, table: Table) -> Truth:
