@@ -72,7 +72,7 @@ from ostiary.credentials.breached import BreachedPasswords
 from ostiary.credentials.face import Credential, Enrollable
 from ostiary.crypto import KeyRing, PasswordHasher, Sealer, Unsealable, derive_key, parse_master_key
 from ostiary.database import Database, Sweeper, Transaction, migrate, require_migrated
-from ostiary.errors import ConfigurationError
+from ostiary.errors import ConfigurationError, OstiaryError
 from ostiary.notify import FailedMessage, Mailer
 from ostiary.sessions import DeviceBoundSessions, SessionDataStore, Sessions
 from ostiary.sessions.migration import SessionMigration
@@ -161,9 +161,10 @@ class Ostiary:
         return Caller.operator(self.use.authorizer, self.use.clock())
 
     async def start(self) -> None:
-        """Begin the work in the background: mail and sweeping."""
+        """Begin the work in the background: mail, the decision log and sweeping."""
         _ = self.web  # what is wrong with the routes shows now, not at the first request
-        self._tasks = [asyncio.create_task(self.use.mailer.run(self._stop)), asyncio.create_task(self._sweep())]
+        work = (self.use.mailer.run(self._stop), self.use.authorizer.log.run(self._stop), self._sweep())
+        self._tasks = [asyncio.create_task(each) for each in work]
 
     async def close(self) -> None:
         """Finish the work in the background, then close what is open."""
@@ -171,6 +172,8 @@ class Ostiary:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        with contextlib.suppress(OstiaryError):  # a database that is gone keeps nobody from closing the rest
+            await self.use.authorizer.log.flush()
         self.use.places.close()
         await self.use.http.close()
         if self.use.redis is not None:
@@ -236,7 +239,7 @@ async def _compose(
         issuer=settings.issuer,
         on_failure=_record_failed_message,
     )
-    authorizer = Authorizer(db, clock)
+    authorizer = Authorizer(db, clock, settings.decisions)
     relations = Relations(db, authorizer, clock)
     accounts = AccountStore(db)
     profiles = Profiles(db, accounts)

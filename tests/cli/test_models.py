@@ -87,3 +87,21 @@ def test_questions_are_answered_with_the_facts_that_decide(line: CommandLine, mo
     weak = line(*question, '{"acr": "aal1"}')
     assert (weak.returncode, "policy strong does not apply: context.acr is 'aal1'" in weak.stdout) == (1, True)
     assert line(*question, "[]").returncode == 2
+
+
+def test_a_denial_is_explained_with_each_nearest_way(line: CommandLine, model: Path) -> None:
+    assert line("migrate").returncode == 0
+    line.ok("accounts", "create", "ada@example.com")
+    line.ok("model", "apply", str(model))
+    line.ok("roles", "create", "writer", "--permission", "document.write")
+    denied = line("explain", "ada@example.com", "document.write", "document:1")
+    assert denied.returncode == 0
+    assert "would be allowed with the role writer" in denied.stdout
+    assert "would be allowed as editor of document:1" in denied.stdout
+    strong = ["policies", "set", "strong", "allow", "--action", "sign", "--resource", "document"]
+    line.ok(*strong, "--when", "context.acr == 'aal2'")
+    weak = line.ok("explain", "ada@example.com", "document.sign", "document:1", "--context", '{"acr": "aal1"}')
+    assert (weak["allowed"], weak["nearest"]) == (False, {"step_up": {"level": "aal2"}})
+    line.ok("relations", "write", f"document:1#editor@user:{line.ok('accounts', 'show', 'ada@example.com')['id']}")
+    allowed = line.ok("explain", "ada@example.com", "document.write", "document:1")
+    assert (allowed["allowed"], allowed["nearest"]) == (True, {})

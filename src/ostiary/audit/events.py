@@ -114,6 +114,11 @@ class Event(StrEnum):
     POLICY_DELETED = "policy.deleted"
     MODEL_APPLIED = "model.applied"
 
+    DECISION_MADE = "decision.made"
+    """Where the setting ``decisions.log`` asks for it."""
+    DECISIONS_NOT_RECORDED = "decisions.not_recorded"
+    """More were made than could be written; with how many are missing."""
+
     MAIL_FAILED = "mail.failed"
     SMS_FAILED = "sms.failed"
 

@@ -18,6 +18,7 @@ import msgspec
 from ostiary.authorization import administrators
 from ostiary.authorization.compiled import Model
 from ostiary.authorization.decide import decide
+from ostiary.authorization.decision_log import DecisionLog
 from ostiary.authorization.escalation import EVERYTHING, Holdings, held_anywhere, holdings_everywhere, uncovered
 from ostiary.authorization.explain import Decision
 from ostiary.authorization.facts import NOBODY, NOWHERE, Facts, RoleGraph, Subject, Surroundings
@@ -38,6 +39,7 @@ from ostiary.authorization.surroundings import (
 )
 from ostiary.base.clock import Clock
 from ostiary.errors import Forbidden, InvalidRequest, PersonRequired, Unavailable
+from ostiary.settings.model import DecisionSettings
 
 if TYPE_CHECKING:
     from ostiary.authorization.caller import Caller
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 _Around = Mapping[tuple[Resource | None, Resource], Surroundings]
 _REMEMBERED = 16_384
 _ATTEMPTS = 16
+_QUIET = DecisionSettings()
 _TOKEN = re.compile(r"rev_(\d{1,18})", re.ASCII)
 
 
@@ -77,8 +80,11 @@ class Question(msgspec.Struct, frozen=True):
 class Authorizer:
     """May be shared by every task of one event loop."""
 
-    def __init__(self, db: Database, clock: Clock, *, remembered: int = _REMEMBERED) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, settings: DecisionSettings = _QUIET, *, remembered: int = _REMEMBERED
+    ) -> None:
         """``remembered``: how many accounts' facts are held in memory at most."""
+        self.log = DecisionLog(db, clock, settings)
         self._db = db
         self._clock = clock
         self._remembered = remembered

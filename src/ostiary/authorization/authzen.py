@@ -234,6 +234,7 @@ class AuthZen:
         if isinstance(found, NestingTooDeep):
             error = EvaluationError(found.status, found.detail or found.title)
             return EvaluationResponse(False, EvaluationContext(error=error))
+        self._authorizer.log.note(caller.actor, asked.question.subject, found)
         because = [str(path) for path in found.because]
         if found.allowed:
             return EvaluationResponse(True, EvaluationContext(found.reason, because))

@@ -11,6 +11,7 @@ from ostiary.authorization.authorizer import NOTHING_BROUGHT, Authorizer, Brough
 from ostiary.authorization.explain import Decision
 from ostiary.authorization.model import Reason, Resource, covers
 from ostiary.authorization.nearest import step_up
+from ostiary.authorization.schema import USER
 from ostiary.base.clock import SECOND, rfc3339
 from ostiary.errors import (
     DeviceProofRequired,
@@ -175,6 +176,13 @@ class Caller(msgspec.Struct, frozen=True):
         self, permission: str, resource: Resource | None = None, brought: Brought = NOTHING_BROUGHT
     ) -> Decision:
         """Whether the caller may do this now; a token's scopes only ever take away."""
+        decision = await self._decide(permission, resource, brought)
+        if self.authorizer is not None:
+            subject = Resource(USER, self.account_id) if self.account_id is not None else None
+            self.authorizer.log.note(self.actor, subject, decision)
+        return decision
+
+    async def _decide(self, permission: str, resource: Resource | None, brought: Brought) -> Decision:
         if self.kind == "operator":
             return Decision(True, Reason.OPERATOR, permission, resource)
         if self.account_id is None or self.authorizer is None:

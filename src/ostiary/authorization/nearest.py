@@ -66,7 +66,7 @@ def step_up(decision: Decision) -> StepUp | None:
         return None  # only policies ask how somebody has proved who they are
     now = request.context["acr"]
     levels = [now, *(each for each in LEVELS if each > now)] if now in LEVELS else list(LEVELS)
-    if not decide(facts, _proved(request, levels[-1], 0)):
+    if not any(decide(facts, _proved(request, level, 0)) for level in levels):
         return None  # no proof helps
     for level in levels:
         for age in (None, *_AGES):

@@ -1,8 +1,9 @@
-"""`ostiary check`: may they, and why."""
+"""`ostiary check` and `ostiary explain`: may they, and why."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
     from ostiary.authorization import Decision
 
 
+def _question(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments of a question."""
+    for part in (context_option, click.argument("resource", required=False), click.argument("permission")):
+        command = part(command)
+    return click.argument("subject")(command)
+
+
 @click.command(cls=Command)
-@click.argument("subject")
-@click.argument("permission")
-@click.argument("resource", required=False)
-@context_option
+@_question
 def check(subject: str, permission: str, resource: str | None, context: str | None) -> None:
     """Tell whether SUBJECT holds PERMISSION, on RESOURCE or everywhere, and why.
 
@@ -30,20 +35,50 @@ def check(subject: str, permission: str, resource: str | None, context: str | No
 
     decision = carry_out(lambda ostiary: _decide(ostiary, subject, permission, resource, context))
     if invocation().json:
-        show(
-            {
-                "allowed": decision.allowed,
-                "reason": decision.reason,
-                "permission": decision.permission,
-                "resource": decision.resource,
-                "because": list(map(str, decision.because)),
-                "failed": decision.failed,
-                "would_allow": decision.would_allow,
-            }
-        )
+        show(_shown(decision))
     else:
-        _explain(decision)
+        _tell(decision)
+        if decision.would_allow:
+            click.echo(f"  would be allowed by the role {' or '.join(decision.would_allow)}")
     click.get_current_context().exit(ExitCode.DONE if decision.allowed else ExitCode.DENIED)
+
+
+@click.command(cls=Command)
+@_question
+def explain(subject: str, permission: str, resource: str | None, context: str | None) -> None:
+    """Tell why SUBJECT may or may not do PERMISSION, and each nearest way to it.
+
+    The question is the one of `ostiary check`, and so is the decision; beside the facts that made it, there is each
+    role, relation or better proof that alone would change a denial. The exit code says nothing of the decision.
+    """
+    from ostiary.authorization.nearest import nearest
+    from ostiary.cli.output import show
+
+    decision = carry_out(lambda ostiary: _decide(ostiary, subject, permission, resource, context))
+    ways = nearest(decision)
+    if invocation().json:
+        show({**_shown(decision), "nearest": ways})
+        return
+    _tell(decision)
+    for role in ways.roles:
+        click.echo(f"  would be allowed with the role {role}")
+    for relation in ways.relations:
+        click.echo(f"  would be allowed as {relation}")
+    if ways.step_up is not None:
+        age = "" if ways.step_up.max_age is None else f", at most {ways.step_up.max_age} seconds ago"
+        click.echo(f"  would be allowed after a proof of {ways.step_up.level}{age}")
+
+
+def _shown(decision: Decision) -> dict[str, Any]:
+    return {
+        "allowed": decision.allowed,
+        "reason": decision.reason,
+        "permission": decision.permission,
+        "resource": decision.resource,
+        "because": list(map(str, decision.because)),
+        "failed": decision.failed,
+        "would_allow": decision.would_allow,
+    }
 
 
 async def _decide(
@@ -62,7 +97,7 @@ async def _decide(
     return await ostiary.use.authorizer.decide_other(who, wanted, place, brought)
 
 
-def _explain(decision: Decision) -> None:
+def _tell(decision: Decision) -> None:
     where = "everywhere" if decision.resource is None else f"on {decision.resource}"
     word = click.style("allowed", fg="green") if decision.allowed else click.style("denied", fg="red")
     why = "" if decision.allowed else f" ({decision.reason})"
@@ -72,5 +107,3 @@ def _explain(decision: Decision) -> None:
     for failed in decision.failed:
         read = ", ".join(f"{name} is {value!r}" for name, value in sorted(failed.values.items()))
         click.echo(f"  policy {failed.policy} does not apply: {failed.why or read}")
-    if decision.would_allow:
-        click.echo(f"  would be allowed by the role {' or '.join(decision.would_allow)}")

@@ -6,7 +6,7 @@ import click
 
 from ostiary.cli.accounts import accounts
 from ostiary.cli.audit import audit
-from ostiary.cli.check import check
+from ostiary.cli.check import check, explain
 from ostiary.cli.command import Root, invocation
 from ostiary.cli.config import config
 from ostiary.cli.credentials import credentials
@@ -70,6 +70,7 @@ for command in (
     policies,
     model,
     check,
+    explain,
     who_can,
     what_can,
     keys,

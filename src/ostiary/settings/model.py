@@ -330,6 +330,16 @@ class LimitSettings(msgspec.Struct, frozen=True):
         return LimitSettings(**raised)
 
 
+class DecisionSettings(msgspec.Struct, frozen=True):
+    """What is recorded of decisions, in the audit log."""
+
+    log: Annotated[
+        Literal["none", "denials", "all"],
+        setting("Which decisions are recorded, with the facts that decided. A second passes before they are written."),
+    ] = "none"
+    log_percent: Annotated[int, setting("How many of a hundred of those, chosen at random.", ge=1, le=100)] = 100
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of one Ostiary."""
 
@@ -361,6 +371,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     passkeys: PasskeySettings = PasskeySettings()
     recovery: RecoverySettings = RecoverySettings()
     limits: LimitSettings = LimitSettings()
+    decisions: DecisionSettings = DecisionSettings()
     dev: bool = False
     """Development mode; only code sets it, for `ostiary dev`."""
     sources: dict[str, str] = {}
