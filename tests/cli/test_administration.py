@@ -40,6 +40,7 @@ def test_a_role_a_grant_and_a_check_round_trip(installed: CommandLine) -> None:
         "permission": "documents.write",
         "resource": None,
         "because": [],
+        "failed": [],
         "would_allow": ["editor", "writer"],
     }
 

@@ -250,12 +250,15 @@ class Dispatcher:
 
     async def _opened(self, token: str, flow: Flow) -> Open:
         progress, ending = flow.read(Progress), self._endings[flow.kind]
-        account = await self._accounts.get(flow.account_id) if flow.account_id else None
+        account = await self._accounts.get(flow.account_id or "")  # nobody is looked for like anybody: as long
         return Open(token, flow, progress, account, ending, await self._due(ending, account, progress))
 
     async def _due(self, ending: Ending, account: Account | None, progress: Progress) -> tuple[str, ...]:
-        """What comes next. Of nobody's flow the same as of anybody's, which is why it begins alike for all."""
-        if account is None:
+        """What comes next.
+
+        It begins alike for all, and as soon: what an account has is not read before somebody has proved something.
+        """
+        if account is None or (not progress.proofs and ending is not self._step_up):
             return ("email_code",) if ending is self._recovery else self._completion.first(progress)
         return ending.due(await means_of(self._db, account, self._steps.offered), progress)
 

@@ -15,13 +15,13 @@ from ostiary.authorization.consequences import consequences
 from ostiary.authorization.escalation import Holdings, require_cover
 from ostiary.authorization.schema import AuthorizationModel
 from ostiary.authorization.store import change_model, held_by_role, load_models, load_policies, windows_of
+from ostiary.authorization.supposing import Unmet
 from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
 from ostiary.errors import Conflict, InvalidRequest, NotFound
 from ostiary.permissions import Permission
 
 if TYPE_CHECKING:
-    from ostiary.authorization.supposing import Unmet
     from ostiary.database import Database, Reader, Transaction
 
 MAX_TEXT = 1_048_576
