@@ -22,7 +22,7 @@ from ostiary.authorization.entities import Entities, EntitiesWrite, Entity, Enti
 from ostiary.authorization.escalation import Holdings, require_cover, uncovered, unheld
 from ostiary.authorization.explain import Decision, Path
 from ostiary.authorization.facts import Facts, RoleGraph, Subject
-from ostiary.authorization.grants import Grant, GrantChange, GrantCreate, Grants
+from ostiary.authorization.grants import Grant, GrantChange, GrantCreate, GrantQuery, Grants
 from ostiary.authorization.holders import Group, Holder
 from ostiary.authorization.model import Effect, LastAdministrator, Reason, Request, Resource, parse_permission
 from ostiary.authorization.models import ModelChange, ModelReport, Models, ModelVersion
@@ -64,6 +64,7 @@ __all__ = [
     "Grant",
     "GrantChange",
     "GrantCreate",
+    "GrantQuery",
     "Grants",
     "Group",
     "HeldRole",

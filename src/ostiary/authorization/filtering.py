@@ -17,12 +17,11 @@ from ostiary.authorization.caller import Caller
 from ostiary.authorization.compiled import Model
 from ostiary.authorization.decide import decide
 from ostiary.authorization.facts import NOBODY, Facts, Subject, compile_subject
-from ostiary.authorization.model import Effect, Reason, Request, covers
+from ostiary.authorization.model import Effect, PolicyCannotFilter, Reason, Request, covers
 from ostiary.authorization.partial import (
     FALSE,
     ID,
     UNDETERMINED,
-    PolicyCannotFilter,
     Present,
     Residual,
     either,

@@ -38,7 +38,7 @@ from ostiary.authorization.model import (
 from ostiary.authorization.store import columns, lock_facts, place
 from ostiary.base.clock import Clock, Timestamp, rfc3339
 from ostiary.base.ids import new_id
-from ostiary.base.pages import DEFAULT_LIMIT, Page, check_limit, decode_cursor, page_of
+from ostiary.base.pages import DEFAULT_LIMIT, Cursor, Limit, Page, check_limit, decode_cursor, page_of
 from ostiary.database import UniqueViolation
 from ostiary.errors import Conflict, InvalidRequest, NotFound
 from ostiary.permissions import Permission
@@ -84,6 +84,16 @@ class Grant(msgspec.Struct, frozen=True):
     group_id: str | None = None
 
 
+class GrantQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose grants: of one permission as it was given, on one resource, or of everybody."""
+
+    permission: str | None = None
+    resource_type: str | None = None
+    resource_id: str | None = None
+    cursor: Cursor | None = None
+    limit: Limit = DEFAULT_LIMIT
+
+
 class _Row(msgspec.Struct, frozen=True):
     id: str
     account_id: str | None
@@ -120,6 +130,29 @@ class Grants:
             most=check_limit(limit) + 1,
         )
         return page_of(rows, limit, key=lambda row: row.id, item=_view)
+
+    async def find(self, caller: Caller, query: GrantQuery) -> Page[Grant]:
+        """The grants of all accounts and groups, oldest first, expired ones included.
+
+        Raises:
+            InvalidRequest: the cursor or the limit is not usable.
+        """
+        await caller.require(Permission.GRANTS_READ)
+        filters = {
+            "permission": query.permission,
+            "resource_type": query.resource_type,
+            "resource_id": query.resource_id,
+        }
+        chosen = {column: value for column, value in filters.items() if value is not None}
+        where = "".join(f" AND {column} = :{column}" for column in chosen)
+        rows = await self._db.fetch_all(
+            _Row,
+            f"{_SELECT} WHERE id > :after{where} ORDER BY id LIMIT :most",
+            after="" if query.cursor is None else decode_cursor(query.cursor),
+            most=check_limit(query.limit) + 1,
+            **chosen,
+        )
+        return page_of(rows, query.limit, key=lambda row: row.id, item=_view)
 
     async def get(self, caller: Caller, holder: Holder, grant_id: str) -> Grant:
         """One grant.

@@ -125,6 +125,12 @@ class NestingTooDeep(Conflict):
     remedy = "Take groups out of groups, or resources out of what they are in, until the way is shorter."
 
 
+class PolicyCannotFilter(Conflict):
+    code = "policy_cannot_filter"
+    title = "A policy cannot be made into a filter of a list."
+    remedy = "Write the policy so that it compares attributes with values, or check the rows one by one."
+
+
 class LastAdministrator(Conflict):
     code = "last_administrator"
     title = "This would leave Ostiary without an administrator; make another one first."

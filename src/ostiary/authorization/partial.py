@@ -28,21 +28,15 @@ from ostiary.authorization.conditions.expression import (
 )
 from ostiary.authorization.conditions.expression import Literal as Constant
 from ostiary.authorization.conditions.faults import Exhausted, Undetermined
+from ostiary.authorization.model import PolicyCannotFilter
 from ostiary.authorization.ruling import Attributes
 from ostiary.authorization.schema import PolicyDefinition
-from ostiary.errors import Conflict
 
 ID = "id"
 """The attribute that every resource has: its own id."""
 Order: TypeAlias = Literal["==", "<", "<=", ">", ">="]
 TextFunction: TypeAlias = Literal["startsWith", "endsWith", "contains"]
 Scalar: TypeAlias = str | int | float | bool
-
-
-class PolicyCannotFilter(Conflict):
-    code = "policy_cannot_filter"
-    title = "A policy cannot be made into a filter of a list."
-    remedy = "Write the policy so that it compares attributes with values, or check the rows one by one."
 
 
 class Settled(msgspec.Struct, frozen=True):

@@ -118,7 +118,7 @@ class _Reach:
         if isinstance(node, Exclusion):
             return self._expressed(type_, node.base) - self._expressed(type_, node.without)
         each = [self._expressed(type_, part) for part in node.of]
-        return set.union(*each) if isinstance(node, Union) else set.intersection(*each)
+        return set().union(*each) if isinstance(node, Union) else set.intersection(*each)
 
     async def _read_direct(self, type_: str, relation: str) -> None:
         if (type_, relation) not in self._direct:

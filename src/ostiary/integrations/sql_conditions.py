@@ -34,6 +34,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from ostiary.authorization.filtering import Kind, ListFilter, Rule
+from ostiary.authorization.model import PolicyCannotFilter
 from ostiary.authorization.partial import (
     ID,
     Among,
@@ -44,7 +45,6 @@ from ostiary.authorization.partial import (
     Holds,
     Not,
     Order,
-    PolicyCannotFilter,
     Present,
     Residual,
     Scalar,

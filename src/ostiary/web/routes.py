@@ -36,6 +36,7 @@ from ostiary.authorization import (
     Grant,
     GrantChange,
     GrantCreate,
+    GrantQuery,
     LastAdministrator,
     LastOwner,
     Role,
@@ -298,7 +299,11 @@ def _held(row: Callable[..., Route], one: str, whose: str) -> list[Route]:
 
 def _groups() -> list[Route]:
     row = partial(api_route, "accounts", _SIGNED_IN, (Forbidden, PersonRequired))
-    return _held(row, "/api/groups/{group_id}", "a group")
+    return [
+        row("GET", "/api/grants", accounts.find_grants, "Direct grants of everybody", {200: Page[Grant]},
+            query=GrantQuery),
+        *_held(row, "/api/groups/{group_id}", "a group"),
+    ]
 
 
 def _roles() -> list[Route]:

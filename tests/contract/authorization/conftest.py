@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 import pytest
+from sqlalchemy import Engine
 
 from ostiary.authorization import AssignmentCreate, Assignments, Authorizer, Caller, Grants, RoleCreate, Roles
 from ostiary.base.ids import new_id
 from ostiary.database import Database
+from tests.support.documents import engine_of
 from tests.support.time import ManualClock
 
 
@@ -69,3 +71,10 @@ def another_process(database_url: str, clock: ManualClock) -> Callable[[], Await
         return open_house(await Database.open(database_url), clock)
 
     return open_again
+
+
+@pytest.fixture
+def engine(house: House, database_url: str) -> Iterator[Engine]:
+    engine = engine_of(database_url)
+    yield engine
+    engine.dispose()

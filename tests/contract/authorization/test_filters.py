@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -15,24 +14,17 @@ from sqlalchemy.orm import Session
 
 from ostiary.authorization.authorizer import Brought
 from ostiary.authorization.filtering import Filtering
-from ostiary.authorization.partial import PolicyCannotFilter
+from ostiary.authorization.model import PolicyCannotFilter
 from ostiary.errors import InvalidRequest
 from ostiary.integrations.sql_conditions import where
 from ostiary.integrations.sqlalchemy import Resources
 from tests.contract.authorization.conftest import House
-from tests.support.documents import Document, documents, engine_of
+from tests.support.documents import Document, documents
 from tests.support.random_worlds import ACTIONS, AT, random_world
 from tests.support.stored_worlds import store
 
 _WORLDS = 25
 IDS = ("1", "2", "3", "4", "per cent%", "ünï:#@'")
-
-
-@pytest.fixture
-def engine(house: House, database_url: str) -> Iterator[Engine]:
-    engine = engine_of(database_url)
-    yield engine
-    engine.dispose()
 
 
 def fill(engine: Engine, rows: list[Document]) -> None:

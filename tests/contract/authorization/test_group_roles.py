@@ -119,3 +119,24 @@ async def test_a_group_denied_what_the_last_administrator_needs_is_refused(ostia
     other = await new_administrator(ostiary)
     assert (await other.request("POST", "/api/relations", write)).status_code == 200
     assert_refused(await other.request("DELETE", f"/api/accounts/{other.id}"), 409, "last_administrator")
+
+
+async def test_grants_of_everybody_are_found_by_what_they_are_about(ostiary: Ostiary, root: Person) -> None:
+    ada = await new_person(ostiary)
+    on_seven = {"resource": {"type": "documents", "id": "7"}}
+    for holder in (f"/api/accounts/{ada.id}", ENG):
+        for permission, where in (("documents.read", on_seven), ("documents.write", {})):
+            body = {"permission": permission, "effect": "allow", **where}
+            assert (await root.request("POST", f"{holder}/grants", body)).status_code == 201
+
+    async def found(query: str) -> list[tuple[str, str]]:
+        items = (await root.request("GET", f"/api/grants?{query}")).json()["items"]
+        return [(each["account_id"] or each["group_id"], each["permission"]) for each in items]
+
+    assert await found("permission=documents.read") == [(ada.id, "documents.read"), ("eng", "documents.read")]
+    assert await found("resource_type=documents&resource_id=7") == await found("permission=documents.read")
+    first = (await root.request("GET", "/api/grants?limit=3")).json()
+    rest = (await root.request("GET", f"/api/grants?limit=3&cursor={first['next']}")).json()
+    assert (len(first["items"]), len(rest["items"]), rest["next"]) == (3, 1, None)
+    assert_refused(await ada.request("GET", "/api/grants"), 403, "forbidden")
+    assert (await root.request("GET", "/api/grants?limit=0")).status_code == 400

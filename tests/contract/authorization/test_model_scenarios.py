@@ -1,14 +1,18 @@
-"""Scenarios of five applications: each case asks the pure decision, the database, who can, what can and the actions."""
+"""Scenarios of five applications: each case asks check, who can, what can, which actions, and the list filter."""
 
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import Engine
 
 from ostiary.authorization.authorizer import Brought
 from ostiary.authorization.explain import Decision
 from ostiary.authorization.search import Search
 from ostiary.authorization.supposing import Supposed
+from ostiary.integrations.sqlalchemy import Resources
 from tests.contract.authorization.conftest import House
+from tests.contract.authorization.test_filters import fill, found
+from tests.support.documents import Document
 from tests.support.model_scenarios import NAMES, Case, read_scenario, store_scenario
 
 
@@ -50,3 +54,20 @@ async def test_a_stored_scenario_is_decided_and_found_as_written(house: House, n
         assert (check.resource in what.items) is check.allowed, case
         may = await search.actions(check.subject, check.resource, brought, limit=100)
         assert (action in may.items) is check.allowed, case
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_list_filter_finds_what_a_scenario_allows(house: House, engine: Engine, name: str) -> None:
+    scenario = read_scenario(name)
+    await store_scenario(house.db, scenario)
+    asked = {case.check.resource for case in scenario.cases if case.check.resource is not None}
+    for case in scenario.cases:
+        check = case.check
+        assert check.resource is not None
+        if check.subject is None:
+            continue  # a list is somebody's
+        resources = Resources(Document, type=check.resource.type, id=Document.id)
+        fill(engine, [Document(id=each.id) for each in asked if each.type == check.resource.type])
+        house.clock.now = check.when.at or 0
+        question = (check.subject.id, check.permission, resources, Brought(check.when.context))
+        assert (check.resource.id in await found(house, engine, *question)) is check.allowed, case

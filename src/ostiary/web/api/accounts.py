@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from ostiary.accounts import AccountChange, AccountCreate, account_view
-from ostiary.authorization import AssignmentCreate, GrantChange, GrantCreate, Group, Holder
+from ostiary.authorization import AssignmentCreate, GrantChange, GrantCreate, GrantQuery, Group, Holder
 from ostiary.base.pages import PageQuery
 from ostiary.web import answers
 from ostiary.web.exchange import Exchange
@@ -63,6 +63,11 @@ async def list_grants(exchange: Exchange) -> Response:
     listing: PageQuery = exchange.query
     found = await exchange.use.grants.list(exchange.caller, _holder(exchange), listing.cursor, listing.limit)
     return answers.json(found)
+
+
+async def find_grants(exchange: Exchange) -> Response:
+    query: GrantQuery = exchange.query
+    return answers.json(await exchange.use.grants.find(exchange.caller, query))
 
 
 async def create_grant(exchange: Exchange) -> Response:
