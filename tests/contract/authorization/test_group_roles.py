@@ -131,7 +131,7 @@ async def test_grants_of_everybody_are_found_by_what_they_are_about(ostiary: Ost
 
     async def found(query: str) -> list[tuple[str, str]]:
         items = (await root.request("GET", f"/api/grants?{query}")).json()["items"]
-        return [(each["account_id"] or each["group_id"], each["permission"]) for each in items]
+        return sorted((each["account_id"] or each["group_id"], each["permission"]) for each in items)
 
     assert await found("permission=documents.read") == [(ada.id, "documents.read"), ("eng", "documents.read")]
     assert await found("resource_type=documents&resource_id=7") == await found("permission=documents.read")
