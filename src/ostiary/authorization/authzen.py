@@ -40,6 +40,7 @@ from ostiary.authorization.compiled import Model
 from ostiary.authorization.explain import Decision
 from ostiary.authorization.model import NestingTooDeep, Reason, Resource, parse_resource
 from ostiary.authorization.nearest import Nearest, nearest
+from ostiary.authorization.relations import shown
 from ostiary.authorization.schema import ANYONE, USER
 from ostiary.authorization.search import DEFAULT_RESULTS, MAX_RESULTS, Search
 from ostiary.base.email import parse_email
@@ -262,7 +263,7 @@ class AuthZen:
             object=str(resource),
             relation=definition.owner,
         )
-        return tuple(row.subject for row in rows)
+        return tuple(sorted(shown(row.subject) for row in rows))
 
     async def _subject(self, names: _Names, subject: EvaluationSubject) -> Resource | None:
         """Who is meant; ``None`` for who has not signed in, and a subject that may do nothing for who is unknown."""
