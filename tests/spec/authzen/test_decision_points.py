@@ -243,7 +243,7 @@ async def test_owners_are_named_to_who_may_read_relations(ostiary: Ostiary, pep:
     assert "owners" not in (await _ask(pep, ROOT + "/evaluation", **question)).json()["context"]
     await ostiary.use.assignments.assign(ostiary.operator(), ada.id, AssignmentCreate("administrator"))
     context = (await _ask(ada, ROOT + "/evaluation", **question)).json()["context"]
-    assert context["owners"] == ["group:board#member", f"user:{ada.id}"]
+    assert context["owners"] == ["group:board", f"user:{ada.id}"]
 
 
 async def test_who_asks_about_themselves_cannot_say_how_well_they_are_known(
