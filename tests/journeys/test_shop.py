@@ -166,6 +166,29 @@ def test_behind_the_counter_who_signed_in_long_ago_proves_it_once_more_and_comes
     expect(page.get_by_text("€ 51.50")).to_be_visible()
 
 
+def test_a_policy_that_wants_a_fresh_proof_leads_through_it_and_back(shop: Shop, browser: Browser) -> None:
+    page = browser.new_context().new_page()
+    sign_up(page, shop, "ada@example.com")
+    shop.ostiary("roles", "assign", "ada@example.com", "shopkeeper")
+    fresh = ["policies", "set", "fresh", "deny", "--action", "update", "--resource", "products"]
+    shop.ostiary(*fresh, "--when", "context.age > 600")
+    opened = page.goto(f"{shop.url}/admin")
+    assert opened is not None
+    assert opened.status == 200
+    with sqlite3.connect(shop.data / "ostiary.db", timeout=30) as database:  # the session is an hour older
+        database.execute("UPDATE sessions SET authenticated_at = authenticated_at - 3600000")
+    page.goto(f"{shop.url}/admin")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Confirm that it is you")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page).to_have_url(f"{shop.url}/admin")
+    expect(page.get_by_label("Price of Storm lantern in euros")).to_be_visible()
+    shop.ostiary("policies", "set", "fresh", "deny", "--action", "update", "--resource", "products", "--when", "true")
+    refused = page.goto(f"{shop.url}/admin")  # no proof helps: told so, and led nowhere
+    assert refused is not None
+    assert refused.status == 403
+
+
 def test_every_page_fits_a_phone(shop: Shop, browser: Browser) -> None:
     page = browser.new_context(viewport={"width": 360, "height": 740}).new_page()
     page.goto(shop.url)

@@ -202,6 +202,7 @@ class Caller(msgspec.Struct, frozen=True):
         self,
         permission: str,
         resource: Resource | None = None,
+        brought: Brought = NOTHING_BROUGHT,
         *,
         level: Level | None = None,
         max_age: int | None = None,
@@ -209,6 +210,7 @@ class Caller(msgspec.Struct, frozen=True):
         """Go on only if the caller may do this now.
 
         Args:
+            brought: attributes and context for policies; of the request itself, what is known here counts.
             level, max_age: how well, and how many seconds ago at most, the caller has to have proved who they are.
 
         Raises:
@@ -217,7 +219,7 @@ class Caller(msgspec.Struct, frozen=True):
             InsufficientAuthentication: allowed, once the caller has proved better, or once more, who they are; because
                 ``level`` and ``max_age`` say so, or the policies that decide.
         """
-        decision = await self.decide(permission, resource)
+        decision = await self.decide(permission, resource, brought)
         if decision.allowed:
             if level is not None or max_age is not None:
                 self.require_level(level or "aal1", max_age)

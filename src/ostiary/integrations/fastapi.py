@@ -19,9 +19,9 @@ from starlette.requests import HTTPConnection
 
 from ostiary.authorization.caller import Level
 from ostiary.integrations import starlette
-from ostiary.integrations.starlette import Caller, CallerSession, FindResource, Resource
+from ostiary.integrations.starlette import Bring, Brought, Caller, CallerSession, FindResource, Resource
 
-__all__ = ["Auth", "Caller", "CallerSession", "Resource"]
+__all__ = ["Auth", "Brought", "Caller", "CallerSession", "Resource"]
 
 
 class _Credential(HTTPBearer):
@@ -59,10 +59,11 @@ class Auth(starlette.Auth):
         permission: str,
         resource: FindResource | None = None,
         *,
+        bringing: Bring | None = None,
         level: Level | None = None,
         max_age: int | None = None,
     ) -> Callable[..., Awaitable[Caller]]:
-        return self._dependency(super().require(permission, resource, level=level, max_age=max_age))
+        return self._dependency(super().require(permission, resource, bringing=bringing, level=level, max_age=max_age))
 
     def prove(self, level: Level = "aal1", max_age: int | None = None) -> Callable[..., Awaitable[Caller]]:
         return self._dependency(super().prove(level, max_age))

@@ -18,6 +18,7 @@ from ostiary import authorization
 from ostiary.accounts import Account
 from ostiary.app import Ostiary
 from ostiary.authorization import Resource, parse_permission
+from ostiary.authorization.authorizer import NOTHING_BROUGHT, Brought
 from ostiary.authorization.caller import Level
 from ostiary.authorization.model import parse_resource
 from ostiary.base.clock import Clock, system_clock
@@ -27,12 +28,15 @@ from ostiary.integrations.visit import Caller, CallerSession, Visit
 from ostiary.settings import Settings, production_faults
 from ostiary.web.system import RELATED_ORIGINS
 
-__all__ = ["Auth", "Caller", "CallerSession", "Resource"]
+__all__ = ["Auth", "Brought", "Caller", "CallerSession", "Resource"]
 
 _POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 
 FindResource = str | Callable[[Any], Resource]
 """The path parameter that holds a resource's id, or what makes the resource out of the request (or WebSocket)."""
+
+Bring = Callable[[Any], Brought]
+"""What makes attributes and context for policies out of the request (or WebSocket)."""
 
 
 class Auth:
@@ -122,6 +126,7 @@ class Auth:
         permission: str,
         resource: FindResource | None = None,
         *,
+        bringing: Bring | None = None,
         level: Level | None = None,
         max_age: int | None = None,
     ) -> Callable[[HTTPConnection], Awaitable[Caller]]:
@@ -131,6 +136,8 @@ class Auth:
             permission: one action, ``documents.read``; never a wildcard.
             resource: what the action is taken on; a path parameter's name stands for a resource of the permission's
                 own type with that id. Without it, the permission is asked for everywhere.
+            bringing: what policies may know besides: the resource's attributes, or context such as the state of the
+                device. What Ostiary knows of the request itself (:attr:`Caller.context`) counts before it.
             level, max_age: how well, and how many seconds ago at most, the caller has to have proved who they are. A
                 browser is led through what is missing, and back; a client gets 401 (RFC 9470).
 
@@ -141,7 +148,9 @@ class Auth:
 
         async def required(request: HTTPConnection) -> Caller:
             caller = await self.caller(request)
-            await caller.require(permission, _resource(request, kind, resource), level=level, max_age=max_age)
+            brought = NOTHING_BROUGHT if bringing is None else bringing(request)
+            found = _resource(request, kind, resource)
+            await caller.require(permission, found, brought, level=level, max_age=max_age)
             return caller
 
         return required
