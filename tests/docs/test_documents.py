@@ -34,6 +34,7 @@ DOCUMENTS = sorted(
 SESSIONS = [
     "README.md",
     "docs/guides/api-keys.md",
+    "docs/guides/authzen.md",
     "docs/guides/cli.md",
     "docs/guides/credentials.md",
     "docs/guides/http-api.md",

@@ -203,7 +203,7 @@ class AuthZen:
             question = Question(
                 await self._subject(names, who),
                 f"{names.type(what.type)}.{action.name}",
-                Resource(names.type(what.type), what.id),
+                _resource(names, what),
                 caller.bringing(brought) if own else brought,
             )
             asked.append(_Asked(question, own))

@@ -25,6 +25,9 @@ from ostiary.errors import (
 Level = Literal["aal1", "aal2", "aal3"]
 """How well somebody has proved who they are, in the sense of NIST SP 800-63B-4 section 2; ordered as text."""
 
+_OF_THE_REQUEST = frozenset(("address", "method", "user_agent", "acr", "amr", "authenticated_at", "age"))
+"""What nobody says of themselves, also where nothing is known: a key has no ``acr``, and shall not claim one."""
+
 
 class Caller(msgspec.Struct, frozen=True):
     """Who asks, how that was proved, and from where.
@@ -169,8 +172,9 @@ class Caller(msgspec.Struct, frozen=True):
         return self.scopes is None or any(covers(scope, permission) for scope in self.scopes)
 
     def bringing(self, brought: Brought) -> Brought:
-        """What a question of the caller's own brings: of the request itself, what is known here counts."""
-        return msgspec.structs.replace(brought, context={**brought.context, **self.context})
+        """What a question of the caller's own brings: of the request itself, only what is known here counts."""
+        sent = {name: value for name, value in brought.context.items() if name not in _OF_THE_REQUEST}
+        return msgspec.structs.replace(brought, context={**sent, **self.context})
 
     async def decide(
         self, permission: str, resource: Resource | None = None, brought: Brought = NOTHING_BROUGHT
