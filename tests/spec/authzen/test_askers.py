@@ -218,3 +218,9 @@ async def test_a_hostile_request_id_does_not_come_back_as_it_is(pep: Person, ada
     (came,) = answer.headers.get_list("x-request-id")
     assert came != sent
     assert 0 < len(came) <= 128
+
+
+async def test_a_refusal_has_the_askers_request_id_too(pep: Person, ada: Person) -> None:
+    headers = ada.headers | {"x-request-id": "asked-7"}
+    answer = await ada.client.post(EVALUATION, json=_about(pep), headers=headers)
+    assert (answer.status_code, answer.headers.get_list("x-request-id")) == (403, ["asked-7"])

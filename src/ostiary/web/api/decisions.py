@@ -20,27 +20,32 @@ from ostiary.web.exchange import Exchange
 
 async def evaluate(exchange: Exchange) -> Response:
     body: EvaluationRequest = exchange.body
-    return _answer(exchange, await exchange.use.authzen.evaluate(exchange.caller, body, _model(exchange)))
+    _keep_request_id(exchange)
+    return answers.json(await exchange.use.authzen.evaluate(exchange.caller, body, _model(exchange)))
 
 
 async def evaluate_many(exchange: Exchange) -> Response:
     body: EvaluationsRequest = exchange.body
-    return _answer(exchange, await exchange.use.authzen.evaluate_many(exchange.caller, body, _model(exchange)))
+    _keep_request_id(exchange)
+    return answers.json(await exchange.use.authzen.evaluate_many(exchange.caller, body, _model(exchange)))
 
 
 async def search_subjects(exchange: Exchange) -> Response:
     body: SubjectSearch = exchange.body
-    return _answer(exchange, await exchange.use.authzen.subjects(exchange.caller, body, _model(exchange)))
+    _keep_request_id(exchange)
+    return answers.json(await exchange.use.authzen.subjects(exchange.caller, body, _model(exchange)))
 
 
 async def search_resources(exchange: Exchange) -> Response:
     body: ResourceSearch = exchange.body
-    return _answer(exchange, await exchange.use.authzen.resources(exchange.caller, body, _model(exchange)))
+    _keep_request_id(exchange)
+    return answers.json(await exchange.use.authzen.resources(exchange.caller, body, _model(exchange)))
 
 
 async def search_actions(exchange: Exchange) -> Response:
     body: ActionSearch = exchange.body
-    return _answer(exchange, await exchange.use.authzen.actions(exchange.caller, body, _model(exchange)))
+    _keep_request_id(exchange)
+    return answers.json(await exchange.use.authzen.actions(exchange.caller, body, _model(exchange)))
 
 
 async def pdp_metadata(exchange: Exchange) -> Response:
@@ -56,11 +61,10 @@ def _model(exchange: Exchange) -> str:
     return exchange.parameters.get("model", "")
 
 
-def _answer(exchange: Exchange, content: msgspec.Struct) -> Response:
-    """With the asker's own id of the request (section 10.1.6, "Request Identification")."""
+def _keep_request_id(exchange: Exchange) -> None:
+    """Answer with the asker's own id, refusals too (section 10.1.6, "Request Identification")."""
     if (sent := exchange.headers.get("x-request-id")) is not None and sent.isascii() and sent.isprintable():
         exchange.facts = msgspec.structs.replace(exchange.facts, request_id=sent[:128])
-    return answers.json(content)
 
 
 async def audit(exchange: Exchange) -> Response:
