@@ -69,13 +69,14 @@ def _model() -> list[Route]:
     row = partial(api_route, "model", Knock.SIGNED_IN, (Forbidden,))
     every = "/api/model"
     return [
-        row("GET", every, model.current, "The model that applies", {200: ModelVersion}, query=model.ModelQuery),
-        row("GET", every + "/versions", model.versions, "Every version of it", {200: Page[ModelVersion]},
+        row("GET", every, model.current, "The model that applies", {200: ModelVersion}, NotFound,
             query=model.ModelQuery),
+        row("GET", every + "/versions", model.versions, "Every version of it", {200: Page[ModelVersion]},
+            query=model.VersionsQuery),
         row("POST", every + "/check", model.check, "Try a model, and see what it would change", {200: ModelReport},
             InvalidModel, body=model.ModelBody),
         row("POST", every, model.apply, "Apply a model, or go back to an earlier version", {200: ModelVersion},
-            InvalidModel, FailedTests, Conflict, body=ModelChange),
+            InvalidModel, FailedTests, Conflict, NotFound, body=ModelChange),
     ]
 
 

@@ -19,6 +19,11 @@ class ModelQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which model; without a name the one that applies where none is named."""
 
     name: Annotated[str, Meta(max_length=64)] = ""
+
+
+class VersionsQuery(ModelQuery, frozen=True, forbid_unknown_fields=True):
+    """Which part of its versions."""
+
     cursor: Cursor | None = None
     limit: Limit = DEFAULT_LIMIT
 
@@ -35,7 +40,7 @@ async def current(exchange: Exchange) -> Response:
 
 
 async def versions(exchange: Exchange) -> Response:
-    query: ModelQuery = exchange.query
+    query: VersionsQuery = exchange.query
     return answers.json(await exchange.use.models.versions(exchange.caller, query.name, query.cursor, query.limit))
 
 

@@ -126,23 +126,21 @@ def test_a_tree_with_anything_else_is_not_compiled() -> None:
     "pattern",
     ["(a+)+$", "(a|aa)+$", "(a*)*b", "(.*a){25}$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(x+x+)+y", "(?:a?){200}a{200}$"],
 )
-@pytest.mark.alone
 def test_a_pattern_that_takes_others_for_ever_is_fast(pattern: str) -> None:
     condition = compile_cel(f"subject.a.matches('{pattern}')")
-    started = time.perf_counter()
+    started = time.process_time()
     condition.holds({"a": "a" * 50_000 + "!"}, {}, {}, {}, 0)
     condition.holds({"a": "x" * 50_000}, {}, {}, {}, 0)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("pattern", ["((a{100}){100}){100}", "(a{1000}){1000}", "a{1001}", r"\p{Foo}", "[z-a]", "*"])
-@pytest.mark.alone
 def test_a_pattern_that_would_be_huge_is_refused_at_once(pattern: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InvalidCondition) as refused:
         compile_cel(f"subject.a.matches(r'{pattern}')")
     assert refused.value.position == 18
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 _PIECES = st.sampled_from(["\n", "\ud800", "'a'", "r''"]) | st.sampled_from(

@@ -148,7 +148,6 @@ def test_attributes_that_are_nested_deeply_are_undetermined() -> None:
         "context.words.map(w, within(timestamp(int(w)), 'w')) == [] || context.list.all(a, a in context.list)",
     ],
 )
-@pytest.mark.alone
 def test_no_condition_works_without_end_on_a_large_context(text: str) -> None:
     context = {
         "list": list(range(20_000)),
@@ -158,10 +157,10 @@ def test_no_condition_works_without_end_on_a_large_context(text: str) -> None:
     }
     window = parse_window("w", {"time_zone": "Europe/Berlin", "from": "09:00", "to": "17:00"})
     condition = compile_cel(text, {"w": window})
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Undetermined, match="too much work"):
         condition.holds({}, {}, {}, context, 0)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 1
 
 
 def test_a_context_of_a_megabyte_is_asked_as_a_small_one() -> None:

@@ -127,4 +127,4 @@ def test_what_is_large_is_answered_soon(name: str) -> None:
     began = time.process_time()
     with suppress(InvalidModel):
         read_model(_LARGE[name])
-    assert time.process_time() - began < 4
+    assert time.process_time() - began < 10
