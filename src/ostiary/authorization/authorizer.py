@@ -25,11 +25,12 @@ from ostiary.authorization.facts import NOBODY, NOWHERE, Facts, RoleGraph, Subje
 from ostiary.authorization.model import NestingTooDeep, Request, Resource
 from ostiary.authorization.schema import USER
 from ostiary.authorization.store import (
+    Snapshot,
     load_model,
-    load_other_subject,
     load_roles,
-    load_subject,
     load_subjects,
+    snapshot_of_account,
+    snapshot_of_other,
 )
 from ostiary.authorization.surroundings import (
     load_attributes,
@@ -77,6 +78,14 @@ class Question(msgspec.Struct, frozen=True):
     brought: Brought = NOTHING_BROUGHT
 
 
+class _Common(msgspec.Struct, frozen=True):
+    """What counts for everybody. ``as_of``: the revisions of all facts, of roles and of the model."""
+
+    as_of: tuple[int, ...]
+    roles: RoleGraph
+    model: Model
+
+
 class Authorizer:
     """May be shared by every task of one event loop."""
 
@@ -89,8 +98,7 @@ class Authorizer:
         self._clock = clock
         self._remembered = remembered
         self._revision = -1
-        self._roles: tuple[int, RoleGraph] | None = None
-        self._model: tuple[int, Model] | None = None
+        self._common = _Common((-1, -1, -1), RoleGraph({}, {}), Model())
         self._facts: dict[str, Facts] = {}
 
     async def decide(
@@ -118,17 +126,20 @@ class Authorizer:
 
     async def facts(self, account_id: str) -> Facts:
         """All that counts about one account: roles, the model and its own facts, as of one and the same revision."""
-        return await self._known(account_id, lambda: load_subject(self._db, account_id))
+        return await self._known(account_id, lambda: snapshot_of_account(self._db, account_id))
 
     async def _facts_of_other(self, subject: Resource) -> Facts:
         key = str(subject)
-        facts = await self._known(key, lambda: load_other_subject(self._db, subject.type, subject.id))
+        facts = await self._known(key, lambda: snapshot_of_other(self._db, subject.type, subject.id))
         # What is stored about devices changes too often to count as a change of everybody's facts.
         attributes = await load_attributes(self._db, key)
         return msgspec.structs.replace(facts, subject=_with(facts.subject, attributes))
 
     async def _facts_of_nobody(self) -> Facts:
-        return Facts(await self._current_roles(), NOBODY, await self._current_model())
+        return (await self._facts_as_of(self._snapshot_of_nobody))[1]
+
+    async def _snapshot_of_nobody(self) -> Snapshot:
+        return Snapshot(NOBODY, await self._db.revision("authorization"))
 
     async def _decide(
         self, find: Callable[[], Awaitable[Facts]], permission: str, resource: Resource | None, brought: Brought
@@ -145,7 +156,7 @@ class Authorizer:
             read_at, as_of = as_of, await self._as_of()
             if read_at == as_of:
                 return decide(msgspec.structs.replace(facts, around=around), request)
-        raise Unavailable("Permissions are changing too fast to be read; try again.", retry_after=1)
+        raise _changing_too_fast()
 
     async def decide_many(self, questions: Sequence[Question]) -> list[Decision]:
         """Each question answered as if it were asked alone, all as of one and the same moment.
@@ -160,7 +171,7 @@ class Authorizer:
             read_at, as_of = as_of, await self._as_of()
             if read_at == as_of:
                 return [self._answer(question, facts[question.subject], around) for question in questions]
-        raise Unavailable("Permissions are changing too fast to be read; try again.", retry_after=1)
+        raise _changing_too_fast()
 
     def _answer(self, question: Question, known: Facts, around: _Around) -> Decision:
         there = NOWHERE if question.resource is None else around.get((question.subject, question.resource), NOWHERE)
@@ -182,12 +193,13 @@ class Authorizer:
         if len(subjects) == 1:
             (subject,) = subjects
             return {subject: await self.facts_of(subject)}
-        roles, model = await self._current_roles(), await self._current_model()
+        nobody = await self._facts_of_nobody()
+        roles, model = nobody.roles, nobody.model
         found: dict[Resource | None, Facts] = {}
         wanted: dict[str, list[str]] = defaultdict(list)
         for subject in subjects:
             if subject is None:
-                found[None] = Facts(roles, NOBODY, model)
+                found[None] = nobody
             elif subject.type == USER and self._revision == revision and subject.id in self._facts:
                 found[subject] = self._facts[subject.id]
             else:
@@ -242,7 +254,8 @@ class Authorizer:
         return {**first, **await self._surroundings(facts, dict(each[half:]))}
 
     async def _as_of(self) -> tuple[int, int]:
-        return await self._db.revision("authorization"), await self._db.revision("relations")
+        authorization, relations = await self._db.revisions("authorization", "relations")
+        return authorization, relations
 
     async def _look_around(self, facts: Facts, permission: str, resource: Resource) -> Surroundings:
         around = NOWHERE
@@ -253,21 +266,44 @@ class Authorizer:
             return msgspec.structs.replace(around, attributes=await load_attributes(self._db, str(resource)))
         return around
 
-    async def _known(self, key: str, load: Callable[[], Awaitable[Subject | None]]) -> Facts:
-        revision = await self._db.revision("authorization")
-        for _ in range(_ATTEMPTS):
-            if revision != self._revision:
-                self._forget(revision)
-            elif (known := self._facts.pop(key, None)) is not None:
+    async def _known(self, key: str, load: Callable[[], Awaitable[Snapshot]]) -> Facts:
+        if key in self._facts:
+            revision = await self._db.revision("authorization")
+            if revision == self._revision and (known := self._facts.pop(key, None)) is not None:
                 self._facts[key] = known  # last in the order: the least recently asked for goes first
                 return known
-            found = Facts(await self._current_roles(), await load(), await self._current_model())
-            # Roles of before a change with assignments of after it may allow what was never allowed: read again.
-            loaded_at, revision = revision, await self._db.revision("authorization")
-            if loaded_at == revision:
-                self._remember(revision, key, found)
-                return found
-        raise Unavailable("Permissions are changing too fast to be read; try again.", retry_after=1)
+        revision, found = await self._facts_as_of(load)
+        self._remember(revision, key, found)
+        return found
+
+    async def _facts_as_of(self, load: Callable[[], Awaitable[Snapshot]]) -> tuple[int, Facts]:
+        """What ``load`` brings, with the roles and the model of the same moment, and the revision of that moment.
+
+        Roles of before a change with assignments of after it may allow what was never allowed. Roles and the model
+        change seldom, other facts often: the former are only read again when one of them has changed.
+        """
+        for _ in range(_ATTEMPTS):
+            read = await load()
+            common = self._common
+            if common.as_of[0] != read.revision:
+                common = await self._common_now()
+            if common.as_of[0] == read.revision:
+                return read.revision, Facts(common.roles, read.subject, common.model)
+        raise _changing_too_fast()
+
+    async def _common_now(self) -> _Common:
+        known, as_of = self._common, await self._common_as_of()
+        for _ in range(_ATTEMPTS):
+            roles = known.roles if known.as_of[1] == as_of[1] else await load_roles(self._db)
+            model = known.model if known.as_of[2] == as_of[2] else await load_model(self._db)
+            read_at, as_of = as_of, await self._common_as_of()
+            if read_at[1:] == as_of[1:]:
+                self._common = _Common(as_of, roles, model)
+                return self._common
+        raise _changing_too_fast()
+
+    async def _common_as_of(self) -> tuple[int, ...]:
+        return await self._db.revisions("authorization", "roles", "model")
 
     async def outranked(self, caller: Caller, account_id: str) -> bool:
         """Whether the account holds permissions of Ostiary that the caller does not: then it is not theirs to touch.
@@ -306,9 +342,9 @@ class Authorizer:
         return await administrators.is_last_administrator(tx, account_id, self._clock())
 
     async def model_as_of(self) -> tuple[int, Model]:
-        """All models as they are now, with a revision at which they were no older than that."""
-        revision = await self._db.revision("model")
-        return revision, await self._current_model()
+        """All models as they are now, with the revision of that."""
+        common = await self._common_now()
+        return common.as_of[2], common.model
 
     async def require_fresh(self, token: str) -> None:
         """Go on only if decisions see the write that gave this token, ``rev_17``.
@@ -322,28 +358,18 @@ class Authorizer:
         if await self._db.revision("relations") < int(found[1]):
             raise Unavailable("The database that answers is behind that write; try again.", retry_after=1)
 
-    async def _current_roles(self) -> RoleGraph:
-        """Roles change seldom, other facts often: they are only read again when a role has changed."""
-        revision = await self._db.revision("roles")
-        if self._roles is None or self._roles[0] != revision:
-            self._roles = (revision, await load_roles(self._db))
-        return self._roles[1]
-
-    async def _current_model(self) -> Model:
-        revision = await self._db.revision("model")
-        if self._model is None or self._model[0] != revision:
-            self._model = (revision, await load_model(self._db))
-        return self._model[1]
-
-    def _forget(self, revision: int) -> None:
-        self._revision, self._facts = revision, {}
-
-    def _remember(self, revision: int, account_id: str, found: Facts) -> None:
-        if revision != self._revision or found.subject is None:
-            return  # another task has moved on; or made-up ids would push real ones out
-        self._facts[account_id] = found
+    def _remember(self, revision: int, key: str, found: Facts) -> None:
+        if found.subject is None:
+            return  # made-up ids would push real ones out
+        if revision != self._revision:
+            self._revision, self._facts = revision, {}
+        self._facts[key] = found
         if len(self._facts) > self._remembered:
             del self._facts[next(iter(self._facts))]
+
+
+def _changing_too_fast() -> Unavailable:
+    return Unavailable("Permissions are changing too fast to be read; try again.", retry_after=1)
 
 
 def _with(subject: Subject | None, attributes: Mapping[str, Any]) -> Subject | None:

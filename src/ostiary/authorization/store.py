@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -41,6 +41,13 @@ class _Held(msgspec.Struct, frozen=True):
     permission: str
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """What was read of a subject, ``None`` where there is no such, and the revision of all facts at that moment."""
+
+    subject: Subject | None
+    revision: int
+
+
 async def load_roles(db: Reader) -> RoleGraph:
     rows = await db.fetch_all(
         _RoleFact,
@@ -59,8 +66,8 @@ MOST_SETS = 10_000
 # What a subject is by tuples: itself, what everybody is, and every set that one of these is in, with what led there.
 _SETS = (
     "WITH RECURSIVE held (subject, via) AS ("
-    "SELECT CAST(:key AS TEXT), CAST(:none AS TEXT) UNION ALL SELECT CAST(:everyone AS TEXT), CAST(:none AS TEXT)"
-    " UNION ALL SELECT CAST(:anyone AS TEXT), CAST(:none AS TEXT)"
+    "SELECT CAST(:key AS TEXT), CAST('' AS TEXT) UNION ALL SELECT CAST(:everyone AS TEXT), CAST('' AS TEXT)"
+    f" UNION ALL SELECT CAST('{EVERYBODY}' AS TEXT), CAST('' AS TEXT)"
     " UNION SELECT sets.type || '#' || sets.relation || ':' || substr(relations.object, length(sets.type) + 2),"
     " held.subject FROM held CROSS JOIN subject_sets sets CROSS JOIN relations"
     " WHERE relations.subject = held.subject AND relations.relation = sets.relation"
@@ -76,7 +83,17 @@ _OF_SETS = (
     " UNION ALL SELECT 'attributes', attributes, '', '', '', NULL, '' FROM entities WHERE object = :key"
     " UNION ALL SELECT 'set', subject, via, '', '', NULL, ''"
     " FROM (SELECT subject, via FROM held LIMIT :most) AS bounded"
+    " UNION ALL SELECT 'revision', '', '', '', '', value, '' FROM revisions WHERE topic = 'authorization'"
 )
+_OF_ACCOUNT = (
+    f"{_SETS} SELECT 'account' AS fact, kind AS name, status AS detail, '' AS resource_type, '' AS resource_id,"
+    " CAST(NULL AS BIGINT) AS expires_at, '' AS holder FROM accounts WHERE id = :account_id"
+    " UNION ALL SELECT 'role', role, '', resource_type, resource_id, NULL, '' FROM role_assignments"
+    " WHERE account_id = :account_id"
+    " UNION ALL SELECT 'grant', permission, effect, resource_type, resource_id, expires_at, '' FROM direct_grants"
+    f" WHERE account_id = :account_id UNION ALL {_OF_SETS}"
+)
+_OF_OTHER = f"{_SETS} {_OF_SETS}"
 
 
 async def load_subject(db: Reader, account_id: str) -> Subject | None:
@@ -85,32 +102,43 @@ async def load_subject(db: Reader, account_id: str) -> Subject | None:
     Raises:
         NestingTooDeep: it is in more than :data:`MOST_SETS` groups.
     """
+    return (await snapshot_of_account(db, account_id)).subject
+
+
+async def snapshot_of_account(db: Reader, account_id: str) -> Snapshot:
+    """The same with the moment of which it is.
+
+    Raises:
+        NestingTooDeep: as above.
+    """
     rows = await db.fetch_all(
         _SubjectFact,
-        f"{_SETS} SELECT 'account' AS fact, kind AS name, status AS detail, '' AS resource_type, '' AS resource_id,"
-        " CAST(NULL AS BIGINT) AS expires_at, '' AS holder FROM accounts WHERE id = :account_id"
-        " UNION ALL SELECT 'role', role, '', resource_type, resource_id, NULL, '' FROM role_assignments"
-        " WHERE account_id = :account_id"
-        " UNION ALL SELECT 'grant', permission, effect, resource_type, resource_id, expires_at, '' FROM direct_grants"
-        f" WHERE account_id = :account_id UNION ALL {_OF_SETS}",
+        _OF_ACCOUNT,
         account_id=account_id,
         key=f"{USER}:{account_id}",
         **_bounds(SIGNED_IN),
     )
-    account = next((row for row in rows if row.fact == "account"), None)
-    if account is None:
-        return None
-    return _compiled(account.name, account_id, account.detail == "active", rows)
+    facts = _by_kind(rows)
+    if not facts["account"]:
+        return _snapshot(None, facts)
+    (account,) = facts["account"]
+    return _snapshot(_compiled(account.name, account_id, account.detail == "active", facts), facts)
 
 
-async def load_other_subject(db: Reader, type_: str, id_: str) -> Subject:
+async def snapshot_of_other(db: Reader, type_: str, id_: str) -> Snapshot:
     """A subject that is no account: what tuples and groups say of it, and what is stored about it.
 
     Raises:
         NestingTooDeep: as with :func:`load_subject`.
     """
-    rows = await db.fetch_all(_SubjectFact, f"{_SETS} {_OF_SETS}", key=f"{type_}:{id_}", **_bounds(f"{type_}:*"))
-    return _compiled(type_, id_, True, rows)
+    rows = await db.fetch_all(_SubjectFact, _OF_OTHER, key=f"{type_}:{id_}", **_bounds(f"{type_}:*"))
+    facts = _by_kind(rows)
+    return _snapshot(_compiled(type_, id_, True, facts), facts)
+
+
+def _snapshot(subject: Subject | None, facts: _ByKind) -> Snapshot:
+    (row,) = facts["revision"]
+    return Snapshot(subject, row.expires_at or 0)
 
 
 class _FactOf(_SubjectFact, frozen=True):
@@ -140,21 +168,22 @@ async def load_subjects(db: Reader, type_: str, ids: Sequence[str]) -> dict[str,
     for row in rows:
         rows_of[row.root_of.partition(":")[2]].append(row)
     found: dict[str, Subject] = {}
-    for id_, facts in rows_of.items():
-        account = next((row for row in facts if row.fact == "account"), None)
-        if account is not None:
-            found[id_] = _compiled(account.name, id_, account.detail == "active", facts)
-        elif not accounts:
+    for id_, each in rows_of.items():
+        facts = _by_kind(each)
+        if not accounts:
             found[id_] = _compiled(type_, id_, True, facts)
+        elif facts["account"]:
+            (account,) = facts["account"]
+            found[id_] = _compiled(account.name, id_, account.detail == "active", facts)
     return found
 
 
 # As above, of many subjects: ``root`` says of which. Casting lets both texts compare by code point in PostgreSQL.
 _MANY_SETS = (
     "WITH RECURSIVE held (root, subject, via) AS ("
-    "SELECT CAST(:none AS TEXT) || value, CAST(:none AS TEXT) || value, CAST(:none AS TEXT) FROM json_each(:keys)"
-    " UNION ALL SELECT CAST(:none AS TEXT) || value, CAST(:everyone AS TEXT), CAST(:none AS TEXT) FROM json_each(:keys)"
-    " UNION ALL SELECT CAST(:none AS TEXT) || value, CAST(:anyone AS TEXT), CAST(:none AS TEXT) FROM json_each(:keys)"
+    "SELECT CAST('' AS TEXT) || value, CAST('' AS TEXT) || value, CAST('' AS TEXT) FROM json_each(:keys)"
+    " UNION ALL SELECT CAST('' AS TEXT) || value, CAST(:everyone AS TEXT), CAST('' AS TEXT) FROM json_each(:keys)"
+    f" UNION ALL SELECT CAST('' AS TEXT) || value, CAST('{EVERYBODY}' AS TEXT), CAST('' AS TEXT) FROM json_each(:keys)"
     " UNION SELECT held.root, sets.type || '#' || sets.relation || ':'"
     " || substr(relations.object, length(sets.type) + 2), held.subject"
     " FROM held CROSS JOIN subject_sets sets CROSS JOIN relations"
@@ -184,13 +213,20 @@ _OF_MANY_SETS = (
 
 
 def _bounds(everyone: str) -> dict[str, str | int]:
-    return {"everyone": everyone, "anyone": EVERYBODY, "none": "", "most": MOST_SETS + 1}
+    return {"everyone": everyone, "most": MOST_SETS + 1}
 
 
-def _compiled(kind: str, id_: str, active: bool, rows: Sequence[_SubjectFact]) -> Subject:
+_ByKind: TypeAlias = Mapping[str, Sequence[_SubjectFact]]
+
+
+def _by_kind(rows: Iterable[_SubjectFact]) -> _ByKind:
     found: dict[str, list[_SubjectFact]] = defaultdict(list)
     for row in rows:
         found[row.fact].append(row)
+    return found
+
+
+def _compiled(kind: str, id_: str, active: bool, found: _ByKind) -> Subject:
     sets: dict[str, str] = {}
     for row in found["set"]:
         sets.setdefault(row.name, row.detail)

@@ -14,7 +14,7 @@ from ostiary.authorization.facts import NOBODY, Facts, Subject
 from ostiary.authorization.model import Request, Resource
 from ostiary.authorization.relations import Relation
 from ostiary.authorization.schema import USER
-from ostiary.authorization.store import load_model, load_other_subject, load_roles, load_subject
+from ostiary.authorization.store import load_model, load_roles, load_subject, snapshot_of_other
 from ostiary.authorization.surroundings import load_attributes, load_surroundings
 from ostiary.base.clock import Clock
 from ostiary.permissions import Permission
@@ -98,7 +98,7 @@ class Trials:
 async def _subject(on: Reader, subject: Resource) -> Subject | None:
     if subject.type == USER:
         return await load_subject(on, subject.id)
-    return await load_other_subject(on, subject.type, subject.id)
+    return (await snapshot_of_other(on, subject.type, subject.id)).subject
 
 
 async def _suppose(tx: Transaction, question: Question) -> None:

@@ -142,9 +142,14 @@ class Database(Reader):
     def migration(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction beside which no other process migrates, and that no time limit cuts short."""
 
-    @abstractmethod
     async def revision(self, topic: str) -> int:
         """How often ``topic`` has been bumped, by this process or another, before this call. LookupError: unknown."""
+        (revision,) = await self.revisions(topic)
+        return revision
+
+    @abstractmethod
+    async def revisions(self, *topics: str) -> tuple[int, ...]:
+        """The same of several topics, in their order, as of one and the same moment."""
 
     @abstractmethod
     def state(self) -> int | None:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal, NoReturn
 
+import msgspec
+
 from ostiary.database.errors import FAILED, NESTED, OVER, ForeignKeyViolation, UniqueViolation
 from ostiary.database.face import Database, R, Reader, Transaction, Value
 from ostiary.database.rows import RowMakers
@@ -59,6 +61,11 @@ def _raise(error: Exception, connection: Connection | None) -> NoReturn:
     if closed or isinstance(error, _OUT_OF_ORDER):
         raise Unavailable(retry_after=1) from error
     raise error
+
+
+class _Revision(msgspec.Struct, frozen=True):
+    topic: str
+    value: int
 
 
 class _PostgreSQLReader(Reader):
@@ -212,11 +219,10 @@ class PostgreSQLDatabase(_PostgreSQLReader, Database):
     def state(self) -> None:
         return None
 
-    async def revision(self, topic: str) -> int:
-        value: int | None = await self.fetch_value("SELECT value FROM revisions WHERE topic = :topic", topic=topic)
-        if value is None:
-            raise LookupError(topic)
-        return value
+    async def revisions(self, *topics: str) -> tuple[int, ...]:
+        rows = await self.fetch_all(_Revision, "SELECT topic, value FROM revisions")
+        found = {row.topic: row.value for row in rows}
+        return tuple(found[topic] for topic in topics)
 
     async def close(self) -> None:
         await self._connections.close()

@@ -289,17 +289,12 @@ class SQLiteDatabase(_SQLiteReader, Database):
         version: int = self._run("PRAGMA data_version", {}).fetchone()[0]
         return version
 
-    async def revision(self, topic: str) -> int:
+    async def revisions(self, *topics: str) -> tuple[int, ...]:
         version = self.state()
         if version != self._data_version:
-            self._revisions.clear()
+            self._revisions = dict(self._run("SELECT topic, value FROM revisions", {}).fetchall())
             self._data_version = version
-        if topic not in self._revisions:
-            value = await self.fetch_value("SELECT value FROM revisions WHERE topic = :topic", topic=topic)
-            if value is None:
-                raise LookupError(topic)
-            self._revisions[topic] = value
-        return self._revisions[topic]
+        return tuple([self._revisions[topic] for topic in topics])
 
     async def close(self) -> None:
         while self._batch is not None:

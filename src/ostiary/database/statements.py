@@ -10,7 +10,7 @@ LOCK = "FOR NO KEY UPDATE"
 _QUOTED = r"""'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/"""
 _PARAMETER = re.compile(_QUOTED + r"|::|:([A-Za-z_][A-Za-z0-9_]*)", re.DOTALL)
 _LIST = re.compile(r"\bjson_each\((:[a-z_]+)\)")
-_TEXT = re.compile(r"CAST\((:[a-z_]+) AS TEXT\)")
+_TEXT = re.compile(r"CAST\((:[a-z_]+|'[^']*') AS TEXT\)")
 _TYPE = re.compile(_QUOTED + r"|\b(?P<type>BLOB|INTEGER|TEXT)\b|(?P<strict>\s*\bSTRICT\b(, WITHOUT ROWID)?)", re.DOTALL)
 _POSTGRESQL_TYPES = {"BLOB": "BYTEA", "INTEGER": "BIGINT", "TEXT": 'TEXT COLLATE "C"'}
 
@@ -20,7 +20,7 @@ def numbered(sql: str) -> tuple[str, tuple[str, ...]]:
     """``… = :id`` to ``… = $1`` with the names in the order of their numbers.
 
     Literals, quoted names, comments and ``::casts`` stay as they are. SQLite's ``json_each`` over a list of texts
-    becomes what is the same in PostgreSQL, and a parameter that is cast to text compares as the columns do.
+    becomes what is the same in PostgreSQL, and what is cast to text compares as the columns do.
     """
     numbers: dict[str, int] = {}
 
