@@ -141,6 +141,48 @@ def _ordered_text_in_postgresql(element: _OrderedText, compiler: SQLCompiler, **
     return f'({compiler.process(text, **options)} COLLATE "C")'
 
 
+class _Contains(FunctionElement[bool]):
+    """A text has another in it, which is not empty."""
+
+    inherit_cache = True
+    name = "contains_text"
+    type = Boolean()
+
+
+class _EndsWith(FunctionElement[bool]):
+    """The same for its end."""
+
+    inherit_cache = True
+    name = "ends_with_text"
+    type = Boolean()
+
+
+# SQLite keeps a text behind a NUL as well, where its length() and replace() end; instr() and bytes do not.
+@compiles(_Contains, "sqlite")
+def _contains_in_sqlite(element: _Contains, compiler: SQLCompiler, **options: Any) -> str:
+    whole, part = (compiler.process(each, **options) for each in element.clauses)
+    return f"(instr({whole}, {part}) > 0)"
+
+
+@compiles(_Contains, "postgresql")
+def _contains_in_postgresql(element: _Contains, compiler: SQLCompiler, **options: Any) -> str:
+    whole, part = (compiler.process(each, **options) for each in element.clauses)
+    return f"(strpos({whole}, {part}) > 0)"
+
+
+@compiles(_EndsWith, "sqlite")
+def _ends_with_in_sqlite(element: _EndsWith, compiler: SQLCompiler, **options: Any) -> str:
+    whole, part = (f"CAST({compiler.process(each, **options)} AS BLOB)" for each in element.clauses)
+    # Of no bytes, substr() makes NULL.
+    return f"(length({whole}) >= length({part}) AND substr({whole}, -length({part})) = {part})"
+
+
+@compiles(_EndsWith, "postgresql")
+def _ends_with_in_postgresql(element: _EndsWith, compiler: SQLCompiler, **options: Any) -> str:
+    whole, part = (compiler.process(each, **options) for each in element.clauses)
+    return f"(right({whole}, length({part})) = {part})"
+
+
 @compiles(_Number)
 def _number(element: _Number, compiler: SQLCompiler, **options: Any) -> str:
     (number,) = element.clauses
@@ -169,6 +211,8 @@ def _among_in_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> 
 @compiles(_Among, "postgresql")
 def _among_in_postgresql(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     column, values = (compiler.process(each, **options) for each in list(element.clauses)[:2])
+    if getattr(element.clauses.clauses[0].type, "collation", None):
+        column = f'{column} COLLATE "C"'
     return f"({column} IN ({_VALUES_IN_POSTGRESQL.format(element.element, values)}))"
 
 
@@ -321,13 +365,9 @@ def _text_test(column: ColumnElement[Any], node: TextTest) -> Truth:
     whole = _Text(column)
     if node.function == "startsWith":
         return _compare("==", func.substr(whole, 1, count), text)
-    if node.function == "endsWith":
-        return and_(
-            func.length(whole) >= count, _compare("==", func.substr(whole, func.length(whole) - count + 1), text)
-        )
     if not count:
         return _compare(">=", func.length(whole), literal(0))
-    return _compare("<", func.length(func.replace(whole, text, "")), func.length(whole))
+    return _EndsWith(whole, text) if node.function == "endsWith" else _Contains(whole, text)
 
 
 def _of_id(node: Compared | ComparedTwo | Among | TextTest | Present | Holds, table: Table) -> Truth:
