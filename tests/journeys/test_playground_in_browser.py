@@ -70,6 +70,8 @@ def test_a_denial_names_what_failed_and_what_is_supposed_turns_it_round(root: Vi
     now = root.page.get_by_role("region", name="As it is")
     expect(now).to_contain_text("denied")
     expect(now).to_contain_text("The policy strong does not apply: context.acr is 'aal1'.")
+    ways = now.get_by_role("list").last.get_by_role("listitem")
+    expect(ways).to_have_text(["as owner of document:7", "as viewer of folder:plans", "after a proof of aal2"])
     subject = root.page.locator("[name=subject]").input_value()
     account = root.page.evaluate("async () => (await (await fetch('/api/auth/me')).json()).account.id")
     assert subject == "root@example.com"
@@ -100,3 +102,11 @@ def test_nobody_else_sees_the_page(live_server: LiveServer, visitor: Visitor) ->
     visitor.page.get_by_label("Password", exact=True).fill("seven quiet lanterns")
     visitor.page.get_by_role("button", name="Sign in", exact=True).click()
     expect(visitor.page.get_by_text("ostiary.decisions.evaluate").first).to_be_visible()
+
+
+def test_who_may_not_ask_is_told_that_whatever_they_typed(live_server: LiveServer) -> None:
+    person: Any = live_server.call(new_person(live_server.ostiary, "ada@example.com", delivery="cookie"))
+    for context in ("{}", "no JSON"):
+        form = {"permission": "document.read", "context": context}
+        answer = live_server.call(person.client.post("/admin/decisions", data=form, headers=person.headers))
+        assert (answer.status_code, "ostiary.decisions.evaluate" in answer.text) == (403, True)

@@ -19,7 +19,9 @@ from tests.support.time import ManualClock
 MODEL = """\
 types:
   ledger:
-    permissions: {open: nobody, close: nobody, copy: nobody, sign: nobody, pay: nobody, print: nobody}
+    permissions:
+      {open: nobody, visit: nobody, close: nobody, copy: nobody, sign: nobody, seal: nobody, pay: nobody, wire: nobody,
+       print: nobody}
     attributes:
       region: {type: string, source: sent_first}
 windows:
@@ -30,9 +32,12 @@ policies:
     action: open
     resource: ledger
     when: '!context.address.startsWith("203.0.113.")'
+  - {name: from-here, effect: deny, action: visit, resource: ledger, when: 'context.address != "127.0.0.1"'}
   - {name: in-office-hours, effect: deny, action: close, resource: ledger, when: '!within(now, "office")'}
   - {name: on-managed-devices, effect: deny, action: copy, resource: ledger, when: "!context.device.managed"}
   - {name: two-factors, effect: deny, action: sign, resource: ledger, when: 'context.acr == "aal1"'}
+  - {name: by-two-methods, effect: deny, action: seal, resource: ledger, when: '!("mfa" in context.amr)'}
+  - {name: just-now, effect: deny, action: wire, resource: ledger, when: "context.age > 45"}
   - {name: fresh, effect: deny, action: pay, resource: ledger, when: "context.age > 600"}
   - {name: own-region, effect: deny, action: print, resource: ledger, when: 'resource.region != "eu"'}
 """
@@ -96,6 +101,7 @@ async def test_the_network_counts_and_is_not_what_somebody_says(embedded: Embedd
     answer = await _act(ada, "open", claim="yes")  # the client of this test is at 127.0.0.1
     assert_refused(answer, 403, "forbidden")
     assert answer.json()["reason"] == "denied_explicitly"
+    assert (await _act(ada, "visit")).status_code == 200
 
 
 async def test_the_state_of_the_device_counts(ada: Person) -> None:
@@ -126,7 +132,21 @@ async def test_the_age_of_the_proof_counts_and_a_client_is_told_how_fresh(ada: P
     assert 'max_age="300"' in answer.headers["www-authenticate"]
 
 
+async def test_seconds_count_where_a_policy_counts_them(ada: Person, clock: ManualClock) -> None:
+    assert (await _act(ada, "wire")).status_code == 200
+    clock.advance(MINUTE)
+    answer = await _act(ada, "wire")
+    assert_refused(answer, 401, "insufficient_user_authentication")
+    assert 'max_age="30"' in answer.headers["www-authenticate"]
+
+
 async def test_the_level_of_the_proof_counts_and_a_client_is_told_which(ada: Person) -> None:
     answer = await _act(ada, "sign", claim="yes")
+    assert_refused(answer, 401, "insufficient_user_authentication")
+    assert 'acr_values="aal2"' in answer.headers["www-authenticate"]
+
+
+async def test_a_policy_on_methods_leads_to_the_level_that_brings_them(ada: Person) -> None:
+    answer = await _act(ada, "seal", claim="yes")
     assert_refused(answer, 401, "insufficient_user_authentication")
     assert 'acr_values="aal2"' in answer.headers["www-authenticate"]

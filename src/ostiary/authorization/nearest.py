@@ -20,8 +20,10 @@ from ostiary.authorization.schema import Direct, Exclusion, Expression, Named, T
 from ostiary.base.clock import SECOND, rfc3339
 
 LEVELS = ("aal1", "aal2", "aal3")
-_AGES = (86_400, 3_600, 900, 300, 60)
-"""Seconds since the proof that are tried, the longest first."""
+_AGES = (86_400, 3_600, 900, 300, 60, 30, 10)
+"""Seconds since the proof that are tried, the longest first; nobody gets back from a proof in less than the last."""
+_SURELY = {"aal2": ("mfa",), "aal3": ("mfa", "hwk")}
+"""What a proof of a level has in its ``amr``, whatever else it has (:rfc:`8176`)."""
 _MOST = 20
 """Relations that are named at the most."""
 
@@ -46,6 +48,15 @@ class Nearest(msgspec.Struct, frozen=True, omit_defaults=True):
     relations: tuple[str, ...] = ()
     step_up: StepUp | None = None
 
+    def in_words(self) -> tuple[str, ...]:
+        """Each way as the end of a sentence, "it would be allowed …"."""
+        ways = [f"with the role {role}" for role in self.roles]
+        ways += [f"as {relation}" for relation in self.relations]
+        if self.step_up is not None:
+            age = "" if self.step_up.max_age is None else f", at most {self.step_up.max_age} seconds ago"
+            ways.append(f"after a proof of {self.step_up.level}{age}")
+        return tuple(ways)
+
 
 def nearest(decision: Decision) -> Nearest:
     """Nothing where it is allowed, and where no fact was looked at (a token whose scopes do not reach)."""
@@ -66,7 +77,7 @@ def step_up(decision: Decision) -> StepUp | None:
         return None  # only policies ask how somebody has proved who they are
     now = request.context["acr"]
     levels = [now, *(each for each in LEVELS if each > now)] if now in LEVELS else list(LEVELS)
-    if not any(decide(facts, _proved(request, level, 0)) for level in levels):
+    if not any(decide(facts, _proved(request, level, _AGES[-1])) for level in levels):
         return None  # no proof helps
     for level in levels:
         for age in (None, *_AGES):
@@ -78,6 +89,9 @@ def step_up(decision: Decision) -> StepUp | None:
 def _proved(request: Request, acr: str, age: int | None) -> Request:
     """The same question, had it been proved like this. ``age`` in seconds; ``None`` leaves it as it is."""
     better: dict[str, Any] = {"acr": acr}
+    if acr in _SURELY:
+        known = request.context.get("amr")
+        better["amr"] = list(dict.fromkeys((*(known if isinstance(known, list) else ()), *_SURELY[acr])))
     if age is not None:
         better |= {"age": age, "authenticated_at": rfc3339(request.at - age * SECOND)}
     return replace(request, context={**request.context, **better})

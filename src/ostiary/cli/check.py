@@ -60,13 +60,8 @@ def explain(subject: str, permission: str, resource: str | None, context: str | 
         show({**_shown(decision), "nearest": ways})
         return
     _tell(decision)
-    for role in ways.roles:
-        click.echo(f"  would be allowed with the role {role}")
-    for relation in ways.relations:
-        click.echo(f"  would be allowed as {relation}")
-    if ways.step_up is not None:
-        age = "" if ways.step_up.max_age is None else f", at most {ways.step_up.max_age} seconds ago"
-        click.echo(f"  would be allowed after a proof of {ways.step_up.level}{age}")
+    for way in ways.in_words():
+        click.echo(f"  would be allowed {way}")
 
 
 def _shown(decision: Decision) -> dict[str, Any]:

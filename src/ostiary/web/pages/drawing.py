@@ -22,10 +22,10 @@ def drawing(paths: Sequence[Sequence[str]], *, allowed: bool) -> markupsafe.Mark
     width = across * (_WIDTH + _ACROSS) - _ACROSS + 2 * _EDGE
     height = len(rows) * (_HEIGHT + _DOWN) - _DOWN + 2 * _EDGE
     at: dict[str, tuple[float, float]] = {}
-    for level in sorted(rows):
+    for down, level in enumerate(sorted(rows)):  # groups in one another push their levels down, past empty ones
         start = (width - (len(rows[level]) * (_WIDTH + _ACROSS) - _ACROSS)) / 2
         for number, step in enumerate(rows[level]):
-            at[step] = (start + number * (_WIDTH + _ACROSS), _EDGE + level * (_HEIGHT + _DOWN))
+            at[step] = (start + number * (_WIDTH + _ACROSS), _EDGE + down * (_HEIGHT + _DOWN))
     lines = "".join(_arrow(at[one], at[other]) for one, other in _edges(paths))
     boxes = "".join(_box(step, *at[step], last=levels[step] == max(rows)) for step in levels)
     spoken = escape("; ".join(" → ".join(path) for path in paths))

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ostiary.authorization import Decision, Resource, parse_permission
 from ostiary.authorization.caller import Caller
+from ostiary.authorization.nearest import nearest
 from ostiary.authorization.relations import Relation, parse_object, parse_relation
 from ostiary.authorization.schema import USER
 from ostiary.authorization.trial import Question
@@ -44,11 +45,11 @@ class PlaygroundPages:
 
     async def show(self, exchange: Exchange) -> Response:
         # The same that asking needs: who may not ask is told so before typing anything.
-        await exchange.caller.require(Permission.DECISIONS_EVALUATE)
-        await exchange.caller.require(Permission.RELATIONS_READ)
+        await _require(exchange.caller)
         return self._render(exchange)
 
     async def ask(self, exchange: Exchange) -> Response:
+        await _require(exchange.caller)  # before the form is read, which says whether an account exists
         try:
             form: QuestionForm = form_struct(exchange.form, QuestionForm)
             question = await _question(exchange, form)
@@ -61,6 +62,11 @@ class PlaygroundPages:
     def _render(self, exchange: Exchange, problem: OstiaryError | None = None, **more: Any) -> Response:
         shown = {"answer": None, "then": None, **more}
         return self._pages.render(exchange, "playground.html", account=exchange.own_account(), problem=problem, **shown)
+
+
+async def _require(caller: Caller) -> None:
+    await caller.require(Permission.DECISIONS_EVALUATE)
+    await caller.require(Permission.RELATIONS_READ)
 
 
 async def _question(exchange: Exchange, form: QuestionForm) -> Question:
@@ -129,5 +135,5 @@ def _shown(decision: Decision) -> dict[str, Any]:
             }
             for each in decision.failed
         ],
-        "would_allow": decision.would_allow,
+        "ways": nearest(decision).in_words(),
     }
