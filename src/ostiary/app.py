@@ -249,7 +249,7 @@ async def _compose(
     sessions = Sessions(db, [stores[name] for name in stores_in_turn], settings.sessions)
     device_bound = DeviceBoundSessions(db, sessions, derive_key(master_key, "device-bound sessions"), settings)
     access_tokens = AccessTokens(keys, settings.issuer, settings.tokens, clock)
-    refresh_tokens = RefreshTokens(db, settings.tokens)
+    refresh_tokens = RefreshTokens(db, settings.tokens, derive_key(master_key, "refresh tokens"))
     flows = Flows(db, settings.registration)
     letters = Letters(mailer, settings)
     places = Places.open(settings.geo.database)

@@ -19,7 +19,7 @@ from ostiary.authorization.authzen_messages import EvaluationRequest, Evaluation
 from ostiary.authorization.caller import Caller
 from ostiary.authorization.decide import decide
 from ostiary.authorization.entities import Entities, EntitiesWrite, Entity, EntityWrite
-from ostiary.authorization.escalation import Holdings, require_cover, uncovered, unheld
+from ostiary.authorization.escalation import Holdings, held_everywhere, require_cover, uncovered, unheld
 from ostiary.authorization.explain import Decision, Path
 from ostiary.authorization.facts import Facts, RoleGraph, Subject
 from ostiary.authorization.grants import Grant, GrantChange, GrantCreate, GrantQuery, Grants
@@ -99,6 +99,7 @@ __all__ = [
     "appoint",
     "decide",
     "has_administrator",
+    "held_everywhere",
     "parse_permission",
     "require_cover",
     "uncovered",

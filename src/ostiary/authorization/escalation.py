@@ -99,6 +99,15 @@ def unheld(facts: Facts, wanted: Iterable[str], at: int) -> frozenset[str]:
     )
 
 
+def held_everywhere(facts: Facts, at: int) -> frozenset[str]:
+    """The permissions and wildcards that the subject holds on everything, without those of which a part is denied."""
+    if facts.subject is None or not facts.subject.active:
+        return frozenset()
+    denied = _granted(facts.subject.everywhere, Effect.DENY, at)
+    held = _allowed(facts, facts.subject.everywhere, at)
+    return frozenset(each for each in held if not any(covers(no, each) or covers(each, no) for no in denied))
+
+
 def _any_covers(patterns: Iterable[str], permission: str) -> bool:
     return any(covers(pattern, permission) for pattern in patterns)
 

@@ -91,6 +91,29 @@ def verify_proof(
     return key, _decode_json(_decode(payload))
 
 
+def unverified_claims(token: str) -> dict[str, Any]:
+    """What a token says, before anything of it is believed: only to find out whose key has to verify it.
+
+    Raises:
+        InvalidToken: it is not well formed.
+    """
+    _, segment, payload, _ = _split(_octets(token))
+    _decode_header(segment)
+    return _decode_json(_decode(payload))
+
+
+def names_key(token: str) -> str | None:
+    """The ``kid`` that a token names, before anything of it is believed. Raises InvalidToken."""
+    kid = _decode_header(_split(_octets(token))[1]).get("kid")
+    return kid if isinstance(kid, str) else None
+
+
+def names_algorithm(token: str) -> str | None:
+    """The ``alg`` that a token names, before anything of it is believed. Raises InvalidToken."""
+    algorithm = _decode_header(_split(_octets(token))[1]).get("alg")
+    return algorithm if isinstance(algorithm, str) else None
+
+
 class Verifier:
     """Verifies tokens with a fixed set of keys, and remembers whose signature was right.
 
@@ -98,18 +121,24 @@ class Verifier:
     set of keys is another verifier, so a key that leaves takes what it signed along.
     """
 
-    def __init__(self, keys: Iterable[Key]) -> None:
+    def __init__(self, keys: Iterable[Key], *, kid_optional: bool = False) -> None:
+        """``kid_optional``: a token that names no key is verified by the only one of its algorithm, if there is one."""
         self._keys = {key.kid: key for key in keys}
+        self._kid_optional = kid_optional
         self._headers: dict[bytes, tuple[Key, str]] = {}
         self._remembered: dict[bytes, tuple[str, bytes]] = {}
+
+    def knows(self, kid: str | None) -> bool:
+        """Whether there is a key of this name, or one that may be meant by a token that names none."""
+        return kid in self._keys or (kid is None and self._kid_optional)
 
     def verify(
         self,
         token: str,
         *,
-        typ: str,
+        typ: str | Collection[str],
         issuer: str,
-        audience: str,
+        audience: str | Collection[str] | None,
         now: int,
         leeway: int = LEEWAY,
         required: Collection[str] = (),
@@ -117,9 +146,10 @@ class Verifier:
         """The claims of ``token``.
 
         Args:
-            typ: the media type it must have (RFC 8725, section 3.11), without ``application/``, in lower case.
+            typ: the media type it must have (RFC 8725, section 3.11), without ``application/``, in lower case; or
+                several that it may have, an empty one where it may have none.
             issuer: its ``iss``.
-            audience: its ``aud``, or one of them.
+            audience: its ``aud``, or one of them; or several of which one is; None where whoever asks looks itself.
             now: the time, in milliseconds; ``exp`` is required and must be later, ``nbf`` and ``iat`` not.
             leeway: how many milliseconds the issuer's clock may differ.
             required: further claims that it must have.
@@ -128,7 +158,7 @@ class Verifier:
             InvalidToken: a check failed; ``detail`` says which.
         """
         found, payload = self._open(token)
-        if found != typ:
+        if found != typ and (isinstance(typ, str) or found not in typ):
             raise InvalidToken("The token is of another type.")
         claims = _decode_json(payload)
         _check_form(claims, required)
@@ -163,11 +193,14 @@ class Verifier:
         header = _decode_header(segment)
         kid = header.get("kid")
         key = self._keys.get(kid) if isinstance(kid, str) else None
+        if kid is None and self._kid_optional:
+            candidates = [each for each in self._keys.values() if each.algorithm == header.get("alg")]
+            key = candidates[0] if len(candidates) == 1 else None
         if key is None:
             raise InvalidToken("The token does not name a key that is known here.")
         if header.get("alg") != key.algorithm:
             raise InvalidToken("The algorithm of the token is not that of its key.")
-        return key, _type_of(header)
+        return key, "" if "typ" not in header else _type_of(header)
 
 
 def _octets(token: str) -> bytes:
@@ -230,17 +263,24 @@ def _check_form(claims: dict[str, Any], required: Collection[str]) -> None:
             raise InvalidToken(f"The token lacks {name}.")
 
 
-def _check_claims(claims: dict[str, Any], issuer: str, audience: str, now: int, leeway: int) -> None:
+def _check_claims(
+    claims: dict[str, Any], issuer: str, audience: str | Collection[str] | None, now: int, leeway: int
+) -> None:
     if claims.get("iss") != issuer:
         raise InvalidToken("The token is from another issuer.")
-    intended = claims.get("aud")
-    if intended != audience and not (isinstance(intended, list) and audience in intended):
+    if audience is not None and not _is_for(claims.get("aud"), audience):
         raise InvalidToken("The token is for another audience.")
     if claims["exp"] * SECOND + leeway <= now:
         raise InvalidToken("The token has expired.")
     latest = now + leeway
     if claims.get("nbf", 0) * SECOND > latest or claims.get("iat", 0) * SECOND > latest:
         raise InvalidToken("The token is not valid yet.")
+
+
+def _is_for(intended: object, audience: str | Collection[str]) -> bool:
+    if isinstance(audience, str):
+        return intended == audience or (isinstance(intended, list) and audience in intended)
+    return any(_is_for(intended, each) for each in audience)
 
 
 def _decode_json(octets: bytes) -> dict[str, Any]:

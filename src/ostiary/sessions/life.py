@@ -12,6 +12,7 @@ from ostiary.base.ids import new_id
 from ostiary.base.tokens import digest, new_token
 from ostiary.database import Database, Transaction
 from ostiary.errors import TooManySessions, Unavailable
+from ostiary.sessions.applications import note_all_ended, note_ended
 from ostiary.sessions.devices import MAX_USER_AGENT
 from ostiary.sessions.model import Found, Session, SessionData
 from ostiary.sessions.sql import hold_account
@@ -178,6 +179,7 @@ class Sessions:
             await hold_account(tx, account_id)  # so that none that moves arrives where its end has just been
         until = now + LONGEST_SESSION * SECOND  # this one may have begun when sessions were set to live longer
         ended = [await store.end(tx, session_id, account_id, until) for store in self._stores]
+        await note_ended(tx, session_id)
         return any(ended)
 
     async def end_all(self, tx: Transaction, account_id: str, keep: str | None = None) -> None:
@@ -188,6 +190,7 @@ class Sessions:
             account_id=account_id,
             keep=keep,
         )
+        await note_all_ended(tx, account_id, keep)
         for store in self._stores:
             await store.end_all(tx, account_id, keep)
 

@@ -9,6 +9,7 @@ import msgspec
 from ostiary.audit import SYSTEM, Event, record
 from ostiary.database import Database, Memo, Transaction, Value
 from ostiary.errors import TooManySessions
+from ostiary.sessions.applications import note_ended
 from ostiary.sessions.model import NO_DATA, Found, Session, SessionData, Stored
 from ostiary.sessions.store import GRACE, Limit, SessionStore
 
@@ -292,4 +293,5 @@ async def hold_account(tx: Transaction, account_id: str) -> bool:
 
 async def record_ended_by_limit(tx: Transaction, now: int, account_id: str, session_id: str) -> None:
     """A sign-in beyond the limit has ended the oldest session."""
+    await note_ended(tx, session_id)
     await record(tx, now, Event.SESSION_ENDED, SYSTEM, account_id, session=session_id, reason="limit")

@@ -26,6 +26,7 @@ from ostiary.settings.model import (
     SignInSettings,
     TokenSettings,
 )
+from ostiary.settings.oauth import OAuthSettings
 from ostiary.settings.passkeys import PasskeySettings
 from ostiary.settings.reference import reference, shown
 
@@ -37,6 +38,7 @@ __all__ = [
     "LimitSettings",
     "MailSettings",
     "Network",
+    "OAuthSettings",
     "PasskeySettings",
     "PasswordSettings",
     "Rate",

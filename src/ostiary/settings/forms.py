@@ -177,6 +177,11 @@ def _read_aaguids(raw: str | list[str]) -> tuple[str, ...]:
     )
 
 
+def _read_hosts(raw: str | list[str]) -> tuple[str, ...]:
+    items = raw.split(",") if isinstance(raw, str) else raw
+    return tuple(_read_cookie_domain(item.strip()) for item in items)
+
+
 def masked_url(url: str) -> str:
     """``url`` without the passwords in it, if it holds any."""
     return re.sub(r"(?<=password=)[^&]*", "********", re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:********@", url))
@@ -234,3 +239,5 @@ AAGUIDS = Form(
     'AAGUIDs, like `["2fc0579f-8113-47ea-b116-bb5a8db9202a"]`; comma-separated in the environment',
     ", ".join,
 )
+HOSTS = Form(_read_hosts, 'names, like `["auth.intranet.example"]`; comma-separated in the environment', ", ".join)
+HEADER = Form(lambda raw: _read_cookie_name(raw).lower(), "the name of a header")

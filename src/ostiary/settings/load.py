@@ -172,6 +172,16 @@ def _checks(settings: Settings) -> list[_Check]:
             tokens.refresh_idle > tokens.refresh_absolute,
             "is longer than tokens.refresh_absolute",
         ),
+        (
+            "oauth.registration_token",
+            settings.oauth.registration == "token" and not settings.oauth.registration_token,
+            'is needed with oauth.registration = "token"',
+        ),
+        (
+            "oauth.certificate_header",
+            settings.oauth.certificate_header is not None and not settings.server.trusted_proxies,
+            "is read from server.trusted_proxies only, and there are none",
+        ),
         *_sms_checks(settings),
         *_breach_checks(settings),
         *_passkey_checks(settings),

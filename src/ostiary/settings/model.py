@@ -28,6 +28,7 @@ from ostiary.settings.forms import (
     setting,
 )
 from ostiary.settings.messages import MailSettings, SmsSettings
+from ostiary.settings.oauth import OAuthSettings
 from ostiary.settings.passkeys import PasskeySettings
 
 LONGEST_SESSION = 400 * 86_400
@@ -317,6 +318,18 @@ class LimitSettings(msgspec.Struct, frozen=True):
     step_up_address: Annotated[Rate, setting("Proofs of a session again from one network address.", RATE)] = Rate(
         30, 60
     )
+    authorize_address: Annotated[Rate, setting("Authorization requests from one network address.", RATE)] = Rate(
+        120, 60
+    )
+    token_address: Annotated[
+        Rate, setting("Requests of applications for tokens, and about them, from one network address.", RATE)
+    ] = Rate(12_000, 60)
+    client_registration_address: Annotated[
+        Rate, setting("Applications that register themselves from one network address.", RATE)
+    ] = Rate(20, 3600)
+    device_code_address: Annotated[Rate, setting("Codes of devices typed from one network address.", RATE)] = Rate(
+        10, 600
+    )
     anonymous_session_address: Annotated[
         Rate, setting("New sessions without a sign-in from one network address.", RATE)
     ] = Rate(60, 600)
@@ -372,6 +385,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     recovery: RecoverySettings = RecoverySettings()
     limits: LimitSettings = LimitSettings()
     decisions: DecisionSettings = DecisionSettings()
+    oauth: OAuthSettings = OAuthSettings()
     dev: bool = False
     """Development mode; only code sets it, for `ostiary dev`."""
     sources: dict[str, str] = {}
