@@ -105,6 +105,16 @@ async def ostiary(database_url: str, clock: ManualClock) -> AsyncIterator[Ostiar
         await opened.close()
 
 
+@pytest.fixture
+async def server(sqlite_url: str, clock: ManualClock) -> AsyncIterator[Ostiary]:
+    """An installation in this process, on SQLite, whose time is ``clock``: for what no database decides."""
+    opened = await Ostiary.open(settings_for_test(sqlite_url), clock=clock)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
 SESSION_STORES = ["sqlite", "postgresql", "redis"]
 
 

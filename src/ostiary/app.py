@@ -74,6 +74,7 @@ from ostiary.crypto import KeyRing, PasswordHasher, Sealer, Unsealable, derive_k
 from ostiary.database import Database, Sweeper, Transaction, migrate, require_migrated
 from ostiary.errors import ConfigurationError, OstiaryError
 from ostiary.notify import FailedMessage, Mailer
+from ostiary.oauth import AuthorizationServer
 from ostiary.sessions import DeviceBoundSessions, SessionDataStore, Sessions
 from ostiary.sessions.migration import SessionMigration
 from ostiary.sessions.opening import open_redis, session_stores
@@ -89,6 +90,8 @@ if TYPE_CHECKING:
     from ostiary.web.application import WebApplication
 
 _log = logging.getLogger("ostiary")
+LONGEST_TOKEN = 15 * MINUTE
+"""What is signed lives no longer: access tokens, whatever their API says, and ID tokens (milliseconds)."""
 _SWEEP_EVERY = 5 * MINUTE // SECOND
 
 
@@ -163,7 +166,12 @@ class Ostiary:
     async def start(self) -> None:
         """Begin the work in the background: mail, the decision log and sweeping."""
         _ = self.web  # what is wrong with the routes shows now, not at the first request
-        work = (self.use.mailer.run(self._stop), self.use.authorizer.log.run(self._stop), self._sweep())
+        work = (
+            self.use.mailer.run(self._stop),
+            self.use.authorizer.log.run(self._stop),
+            self.use.oauth.logout_tokens.run(self._stop),
+            self._sweep(),
+        )
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def close(self) -> None:
@@ -219,7 +227,7 @@ async def _compose(
         sealer,
         clock,
         publish_lead=settings.tokens.key_publish_lead * SECOND,
-        token_lifetime=settings.tokens.access_ttl * SECOND,
+        token_lifetime=LONGEST_TOKEN,
     )
     await keys.load()
     hasher = PasswordHasher(
@@ -321,6 +329,9 @@ async def _compose(
         freshness,
         settings.recovery,
     )
+    oauth = AuthorizationServer(
+        db, clock, settings, master_key, keys, sealer, http, accounts, sessions, refresh_tokens, authorizer
+    )
     api_keys = ApiKeyStore(db, Account.__struct_fields__)
     use = UseCases(
         settings=settings,
@@ -408,6 +419,7 @@ async def _compose(
         device_bound=device_bound,
         session_migration=SessionMigration(db, stores),
         session_data=SessionDataStore(sessions, Limiter(new_sessions.count, new_sessions.seconds)),
+        oauth=oauth,
     )
     pending_ttl = settings.registration.pending_ttl * SECOND
     sweeper = Sweeper(
@@ -418,6 +430,7 @@ async def _compose(
             flows.sweep,
             devices.sweep,
             counted_here.sweep,
+            *oauth.sweeps,
             lambda tx, now: accounts.sweep_pending(tx, now - pending_ttl),
         ],
         factor_removals.apply_due,

@@ -120,7 +120,7 @@ class SignIns:
             PersonRequired: a key calls, which is not signed in.
         """
         # No permission needed: it is the caller's own sign-in, or that of whoever holds its refresh token.
-        if caller.method == "api_key":
+        if caller.delegated:
             raise PersonRequired
         account_id, sign_in_id = caller.account_id, caller.session_id
         if caller.step_up and (found := await self._sessions.of_caller(caller)) is not None:

@@ -85,7 +85,7 @@ class StepUp:
 
     async def _own(self, caller: Caller) -> tuple[Account, str]:
         """The account, and the id of its sign-in that this request came with."""
-        if caller.method == "api_key":
+        if caller.delegated:
             raise PersonRequired
         if caller.method == "token":
             account = await self._accounts.get(caller.require_account())

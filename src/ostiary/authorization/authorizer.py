@@ -323,7 +323,7 @@ class Authorizer:
         """
         if caller.kind == "operator":
             return EVERYTHING
-        return holdings_everywhere(await self.facts(caller.require_account()), self._clock(), caller.scopes)
+        return holdings_everywhere(await self.facts(caller.require_signed_in()), self._clock(), caller.scopes)
 
     async def forbid_outranked(self, caller: Caller, account_id: str) -> None:
         """Refuse a caller to whom the account is not theirs to touch.
@@ -332,7 +332,7 @@ class Authorizer:
             Forbidden: :meth:`outranked`. PersonRequired: it is the account of the key that calls: who has a key could
                 have the address changed by it, and the password after that.
         """
-        if caller.account_id == account_id and caller.method == "api_key":
+        if caller.account_id == account_id and caller.delegated:
             raise PersonRequired
         if await self.outranked(caller, account_id):
             raise Forbidden("This account holds permissions in Ostiary that you do not hold.")

@@ -34,7 +34,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: ``operator`` is the person at the command line of this machine, who may do everything.
-        method: ``api_key`` is no person at a keyboard: what protects an account is out of its reach.
+        method: ``api_key`` and ``application`` are no person at a keyboard: what protects an account is out of their
+            reach. An application may do what its scopes name, and nothing that is merely its person's own to do.
         session_id: public id of the session (``ses_…``), the token family (``fam_…``) or the key (``key_…``). Who has
             not signed in may have a session too, to keep data in.
         session_key: what the session is found by once more: the hash of its secret.
@@ -49,7 +50,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     kind: Literal["anonymous", "account", "operator"]
     account_id: str | None = None
-    method: Literal["none", "session", "token", "api_key", "operator"] = "none"
+    method: Literal["none", "session", "token", "api_key", "application", "operator"] = "none"
     session_id: str | None = None
     session_key: bytes = b""
     step_up: bool = False
@@ -100,8 +101,13 @@ class Caller(msgspec.Struct, frozen=True):
         """The same request, named after the account that it has just proved to be."""
         return msgspec.structs.replace(self.actor, kind="account", account_id=account_id)
 
-    def require_account(self) -> str:
-        """The id of the account that calls.
+    @property
+    def delegated(self) -> bool:
+        """Whether a key or an application calls in the account's name, and no person."""
+        return self.method in ("api_key", "application")
+
+    def require_signed_in(self) -> str:
+        """The id of the account that calls, or that an application calls for.
 
         Raises:
             Unauthenticated: no account does; StepUpRequired, DeviceProofRequired: its session has to be proved first.
@@ -110,6 +116,17 @@ class Caller(msgspec.Struct, frozen=True):
             raise self._nobody()
         return self.account_id
 
+    def require_account(self) -> str:
+        """The id of the account that calls, itself or by its key.
+
+        Raises:
+            Unauthenticated: as ``require_signed_in``; PersonRequired: an application calls for it.
+        """
+        account_id = self.require_signed_in()
+        if self.method == "application":
+            raise PersonRequired
+        return account_id
+
     def require_person(self) -> str:
         """The id of the account whose person has signed in.
 
@@ -117,7 +134,7 @@ class Caller(msgspec.Struct, frozen=True):
             Unauthenticated: nobody has, as with ``require_account``; PersonRequired: a key calls.
         """
         account_id = self.require_account()
-        if self.method == "api_key":
+        if self.delegated:
             raise PersonRequired
         return account_id
 
@@ -133,7 +150,7 @@ class Caller(msgspec.Struct, frozen=True):
         """
         if self.kind == "operator":
             return
-        self.require_account()
+        self.require_signed_in()
         fresh = max_age is None or self.at - (self.authenticated_at or 0) <= max_age * SECOND
         if self.acr < level or not fresh:
             raise InsufficientAuthentication(level, max_age)
@@ -230,7 +247,7 @@ class Caller(msgspec.Struct, frozen=True):
             return decision
         if self.kind == "anonymous":
             raise self._nobody()
-        if self.method != "api_key" and (needed := step_up(decision)) is not None:
+        if not self.delegated and (needed := step_up(decision)) is not None:
             raise InsufficientAuthentication(needed.level, needed.max_age)
         raise Forbidden(
             f"This needs the permission {permission}.",

@@ -68,7 +68,7 @@ class KeyRing:
         db: Database,
         sealer: Sealer,
         clock: Clock,
-        algorithms: Collection[str] = ("ES256", "RS256"),
+        algorithms: Collection[str] = ("ES256", "RS256", "EdDSA"),
         *,
         publish_lead: int = 10 * MINUTE,
         token_lifetime: int = DAY,

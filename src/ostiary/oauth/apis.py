@@ -23,7 +23,7 @@ from ostiary.oauth.uris import MAX_URI
 from ostiary.permissions import NAMESPACE, Permission
 
 MAX_SCOPES = 500
-_TTL = range(60, 86_401)
+_TTL = range(60, 901)
 _SECRET_BYTES = 32
 
 
@@ -172,7 +172,7 @@ def _parsed(members: dict[str, Any]) -> ApiDefinition:
         if len(text) > 200 or not text.isprintable():
             raise InvalidRequest("A description has at most 200 visible characters.", field="definition.scopes")
     if definition.token_ttl is not None and definition.token_ttl not in _TTL:
-        raise InvalidRequest("Tokens live from 60 to 86400 seconds.", field="definition.token_ttl")
+        raise InvalidRequest("Tokens live from 60 to 900 seconds.", field="definition.token_ttl")
     return definition
 
 

@@ -33,6 +33,7 @@ from ostiary.oauth.grants.token_exchange import TokenExchangeGrant
 from ostiary.oauth.introspection import Introspection
 from ostiary.oauth.issuing import Issuer
 from ostiary.oauth.logout import EndSession, LogoutTokens
+from ostiary.oauth.own_api import ApplicationRecognition
 from ostiary.oauth.par import PushedRequests
 from ostiary.oauth.proofs import Proofs
 from ostiary.oauth.registration import Registration
@@ -82,6 +83,7 @@ class AuthorizationServer:
         requests = AuthorizationRequests(db, pushed_ttl=oauth.pushed_ttl, ttl=oauth.request_ttl)
         codes = Codes(oauth.code_ttl)
         objects = RequestObjects(self.directory, url)
+        self.recognition = ApplicationRecognition(self.bearer, accounts, authorizer, url)
         self.authorize = Authorize(
             db,
             self.directory,

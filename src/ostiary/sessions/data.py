@@ -112,7 +112,7 @@ def _merged(before: SessionData, patch: dict[str, Any], if_version: int | None) 
 
 def _own_session(caller: Caller) -> str | None:
     """The id of the caller's session; None for who has none yet."""
-    if caller.method == "api_key":
+    if caller.delegated:
         raise PersonRequired
     if caller.method not in ("session", "none"):
         raise Forbidden("Session data belongs to browser sessions; this request came with a token.")

@@ -7,6 +7,7 @@ import msgspec
 from ostiary.base.clock import SECOND, Clock
 from ostiary.base.ids import new_id
 from ostiary.crypto import ACCESS_TOKEN_CLAIMS, KeyRing, jose
+from ostiary.errors import InvalidToken
 from ostiary.settings import TokenSettings
 
 FIRST_PARTY = "ostiary"
@@ -63,7 +64,7 @@ class AccessTokens:
         return jose.sign(claims, key=self._keys.signing_key(self._algorithm, now), typ="at+jwt")
 
     async def verify(self, token: str) -> AccessClaims:
-        """What the token says, if it is genuine, for us and in time.
+        """What the token says, if it is genuine, for us and in time, and no application's.
 
         Raises:
             InvalidToken: it is not; the detail names the check that failed.
@@ -78,4 +79,6 @@ class AccessTokens:
             now=now,
             required=_REQUIRED,
         )
+        if claims["client_id"] != FIRST_PARTY:
+            raise InvalidToken("This token is an application's.")
         return msgspec.convert(claims, AccessClaims)

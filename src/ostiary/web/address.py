@@ -14,7 +14,7 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[IPv4N
     """
     address = _plain(peer)
     hops = forwarded_for.split(",") if forwarded_for and trusted else []
-    while hops and _is_trusted(address, trusted):
+    while hops and is_trusted(address, trusted):
         address = _plain(hops.pop().strip())
     return address
 
@@ -31,7 +31,8 @@ def _plain(address: str) -> str:
     return address if mapped is None else str(mapped)
 
 
-def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+def is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether this is the address of one of our own proxies."""
     try:
         parsed = ip_address(address)
     except ValueError:

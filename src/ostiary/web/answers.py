@@ -28,10 +28,15 @@ def json(content: Any, status: int = 200, media_type: str = "application/json") 
     return _Encoded(_encode(content), status, media_type)
 
 
+def text(content: str, media_type: str) -> Response:
+    """``content``, ASCII, as it is."""
+    return _Encoded(content.encode("ascii"), 200, media_type)
+
+
 def no_content() -> Response:
     return Response(status_code=204)
 
 
 def redirect(location: str) -> Response:
-    """Go there with GET (RFC 9110 section 15.4.4). ``location`` is always of our own making."""
+    """Go there with GET (RFC 9110 section 15.4.4). Where to is ours to say, or is what an application registered."""
     return Response(status_code=303, headers={"location": location})

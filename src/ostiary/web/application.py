@@ -37,7 +37,7 @@ from ostiary.web.csrf import FIELD, HEADER, CsrfTokens, check_handshake, check_o
 from ostiary.web.exchange import Exchange
 from ostiary.web.identify import API_KEY, browser_binding, identify
 from ostiary.web.pages.render import Pages
-from ostiary.web.problems import problem_response
+from ostiary.web.problems import problem_response, protocol_response
 from ostiary.web.route import SAFE, UNSAFE, Knock, Route, RouteTable
 from ostiary.web.routes import all_routes
 from ostiary.web.use_cases import UseCases
@@ -47,10 +47,24 @@ _log = logging.getLogger("ostiary.web")
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _PORT = re.compile(r":[0-9]{1,5}$")
 
-_OF_LOAD = frozenset({"anonymous_address", "anonymous_session_address"})
+_OF_LOAD = frozenset({"anonymous_address", "anonymous_session_address", "authorize_address", "token_address"})
 """Limits that guard no credential but this process, which counts them itself; all others are counted together."""
 
-_SINGLE = frozenset({"authorization", "content-length", "content-type", "host", "origin", API_KEY, HEADER})
+_JOINED = frozenset({"resource", "audience"})
+"""Parameters of the protocol that may come several times (RFC 8707 section 2, RFC 8693 section 2.1)."""
+
+_CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"dpop-nonce, www-authenticate, retry-after"),
+]
+"""On what pages of other sites may ask: no cookie counts there, so nobody's session is theirs."""
+
+_PREFLIGHT = [
+    (b"access-control-allow-headers", b"authorization, content-type, dpop"),
+    (b"access-control-max-age", b"7200"),
+]
+
+_SINGLE = frozenset({"authorization", "content-length", "content-type", "dpop", "host", "origin", API_KEY, HEADER})
 """Headers that must not come twice: two readers could take two different ones."""
 
 
@@ -157,19 +171,31 @@ class WebApplication:
         method: str = exchange.scope["method"]
         path = self._below_base(exchange.path)
         exchange.path = self._base + path
+        if method == "OPTIONS" and (preflight := self._preflight(path)) is not None:
+            return preflight
         route, exchange.parameters = self.table.find(method, path)
         exchange.route = route
         if route.recognise:
             await identify(exchange)
         await self._count(exchange, route)
         if route.knock is Knock.SIGNED_IN:
-            exchange.caller.require_account()
+            exchange.caller.require_signed_in()
         elif route.knock is Knock.PERSON:
             exchange.caller.require_person()
         self._read_query(exchange, route)
         if method in UNSAFE:
             await self._read_body(exchange, route, receive)
         return await route.handle(exchange)
+
+    def _preflight(self, path: str) -> Response | None:
+        """What a browser asks before a page of another site may send what no form could (CORS); None elsewhere."""
+        rows = self.table.at(path)
+        if not any(row.protocol for row in rows.values()):
+            return None
+        response = Response(status_code=204)
+        methods = ", ".join(sorted(rows)).encode()
+        response.raw_headers.extend([*_CORS, *_PREFLIGHT, (b"access-control-allow-methods", methods)])
+        return response
 
     async def _count(self, exchange: Exchange, route: Route) -> None:
         """Limits by network address: the route's own, or the common one for whoever has not proved who they are.
@@ -190,6 +216,9 @@ class WebApplication:
             await self.use.limits.hit(Hit(self._limits[limit], network), now=now)
 
     async def _read_body(self, exchange: Exchange, route: Route, receive: Receive) -> None:
+        if route.form is not None or route.protocol:
+            await self._read_protocol_body(exchange, route, receive)
+            return
         check_origin(exchange.headers, self._origin)
         body = await read_body(receive, exchange.headers, self.use.settings.server.max_body)
         if route.page:
@@ -200,6 +229,14 @@ class WebApplication:
             self.csrf.check(exchange.binding, exchange.headers.get(HEADER))
         if route.body is not None and (body or not route.body_optional):
             exchange.body = parse_json_body(exchange, route, body)
+
+    async def _read_protocol_body(self, exchange: Exchange, route: Route, receive: Receive) -> None:
+        """What any site may send: no cookie has been looked at, so there is nothing to forge."""
+        body = await read_body(receive, exchange.headers, self.use.settings.server.max_body)
+        if route.body is not None:
+            exchange.body = parse_json_body(exchange, route, body)
+        elif route.form is not None and (body or "content-type" in exchange.headers):
+            exchange.form = parse_form(exchange, body, _JOINED)
 
     def _check_form(self, exchange: Exchange, route: Route) -> None:
         """The form's token is the session's; or the browser's, where the page needs nobody.
@@ -221,7 +258,7 @@ class WebApplication:
         if not query and route.query is None:
             return
         try:
-            fields = parse_pairs(query.decode("ascii"))
+            fields = parse_pairs(query.decode("ascii"), _JOINED if route.page else frozenset())
         except UnicodeDecodeError:
             raise InvalidRequest("The query is not encoded.") from None
         if route.query is not None:
@@ -286,9 +323,13 @@ class WebApplication:
 
     def _dress(self, exchange: Exchange, response: Response) -> None:
         response.raw_headers.append((b"x-request-id", exchange.facts.request_id.encode()))
+        if exchange.route is not None and exchange.route.protocol:
+            response.raw_headers.extend(_CORS)
         response.raw_headers.extend(self._headers)
 
     def _failed(self, exchange: Exchange, error: OstiaryError) -> Response:
+        if exchange.route is not None and exchange.route.protocol:
+            return protocol_response(exchange, error)
         if not exchange.wants_page:
             return problem_response(exchange, error)
         if isinstance(error, InsufficientAuthentication):

@@ -61,8 +61,8 @@ def parse_json_body(exchange: Exchange, route: Route, body: bytes) -> Any:
     return convert(strict_json.decode(body), route.body)
 
 
-def parse_form(exchange: Exchange, body: bytes) -> dict[str, str]:
-    """A form's fields, each at most once.
+def parse_form(exchange: Exchange, body: bytes, joined: frozenset[str] = frozenset()) -> dict[str, str]:
+    """A form's fields, each at most once but those that are to be ``joined``.
 
     Raises:
         UnsupportedMediaType: it is not ``application/x-www-form-urlencoded``.
@@ -75,11 +75,14 @@ def parse_form(exchange: Exchange, body: bytes) -> dict[str, str]:
         text = body.decode("ascii")
     except UnicodeDecodeError:
         raise InvalidRequest("The form is not encoded.") from None
-    return parse_pairs(text)
+    return parse_pairs(text, joined)
 
 
-def parse_pairs(text: str) -> dict[str, str]:
+def parse_pairs(text: str, joined: frozenset[str] = frozenset()) -> dict[str, str]:
     """``a=1&b=2`` as a dictionary.
+
+    Args:
+        joined: those that may come several times, and become one value with spaces between: URIs have none.
 
     Raises:
         InvalidRequest: too many fields, one of them twice, or not text.
@@ -88,9 +91,11 @@ def parse_pairs(text: str) -> dict[str, str]:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise InvalidRequest("The fields are not well formed.") from None
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise InvalidRequest("A field was sent twice.")
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in fields and name not in joined:
+            raise InvalidRequest("A field was sent twice.")
+        fields[name] = f"{fields[name]} {value}" if name in fields else value
     if any("\0" in name or "\0" in value for name, value in pairs):
         raise InvalidRequest("A field holds a NUL character.")
     return fields

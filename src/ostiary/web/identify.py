@@ -6,7 +6,9 @@ from ostiary.authentication.recognition import Recognised
 from ostiary.base.tokens import digest
 from ostiary.credentials.api_key import looks_like_key
 from ostiary.errors import AmbiguousCredentials, InvalidToken, PersonRequired, Unauthenticated
+from ostiary.oauth.own_api import is_of_an_application
 from ostiary.web.csrf import session_binding
+from ostiary.web.endpoints.shown import shown
 from ostiary.web.exchange import Exchange
 
 API_KEY = "x-api-key"
@@ -50,11 +52,13 @@ async def identify(exchange: Exchange) -> None:
 
 async def _by_bearer(exchange: Exchange, authorization: str) -> None:
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    if scheme.lower() not in ("bearer", "dpop") or not token.strip():
         raise Unauthenticated("Only bearer tokens are understood in the Authorization header.")
     token = token.strip()
     if looks_like_key(token):
         await _by_key(exchange, token)
+    elif scheme.lower() == "dpop" or is_of_an_application(token):
+        await _by_application(exchange, authorization)
     else:
         _accept(exchange, await exchange.use.recognition.by_access_token(token, exchange.facts))
 
@@ -63,6 +67,12 @@ async def _by_key(exchange: Exchange, key: str) -> None:
     if exchange.route is not None and exchange.route.page:
         raise PersonRequired  # whether the key is good or not: a page of ours is for a person in a browser
     _accept(exchange, await exchange.use.key_recognition(key, exchange.facts))
+
+
+async def _by_application(exchange: Exchange, authorization: str) -> None:
+    if exchange.route is not None and exchange.route.page:
+        raise PersonRequired  # a page of ours is for a person in a browser
+    _accept(exchange, await exchange.use.oauth.recognition(authorization, shown(exchange), exchange.facts))
 
 
 async def _by_session(exchange: Exchange, token: str) -> bool:

@@ -36,6 +36,7 @@ from ostiary.errors import (
 from ostiary.settings import Settings
 from ostiary.web.cookies import Cookies
 from ostiary.web.csrf import HEADER
+from ostiary.web.endpoints.protocol import ProtocolError
 from ostiary.web.identify import API_KEY
 from ostiary.web.problems import Problem
 from ostiary.web.route import MAX_SEGMENT, UNSAFE, Knock, Route
@@ -95,8 +96,8 @@ def problems_of(route: Route) -> dict[int, list[type[OstiaryError]]]:
     if "{" in route.path:
         found.append(NotFound)
     if route.method in UNSAFE:
-        found += [CsrfRejected, PayloadTooLarge]
-        if route.body is not None:
+        found += [PayloadTooLarge] if route.protocol else [CsrfRejected, PayloadTooLarge]
+        if route.body is not None or route.form is not None:
             found.append(UnsupportedMediaType)
         if route.etag:
             found.append(PreconditionFailed)
@@ -111,9 +112,10 @@ class _Schemas:
     """The schema of every struct in the table, and references to them."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        shown: list[Any] = [Problem]
+        shown: list[Any] = [Problem, ProtocolError]
         for route in routes:
-            shown += [form for form in (route.body, route.query, *route.answers.values()) if form is not None]
+            named = (route.body, route.form, route.query, *route.answers.values())
+            shown += [form for form in named if form is not None]
         found, components = msgspec.json.schema_components(shown, ref_template="#/components/schemas/{name}")
         # ``Page[Role]`` is named Page_Role_ by msgspec; docstrings are in reStructuredText.
         text = re.sub(r"\bPage_(\w+?)_(?!\w)", r"\1Page", json.dumps([found, components])).replace("``", "`")
@@ -147,8 +149,16 @@ def _operation(route: Route, schemas: _Schemas, responses: Json) -> Json:
             "required": not route.body_optional,
             "content": {"application/json": {"schema": schemas.of(route.body)}},
         }
+    elif route.form is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": schemas.of(route.form)}},
+        }
     operation["responses"] = {str(status): _success(route, status, schemas) for status in route.answers}
     for status, errors in problems_of(route).items():
+        if route.protocol:
+            operation["responses"][str(status)] = _protocol_problem(errors)
+            continue
         name = ".".join([str(status), *(error.code for error in errors)])
         responses[name] = _problem(status, errors)
         operation["responses"][str(status)] = {"$ref": f"#/components/responses/{name}"}
@@ -218,6 +228,13 @@ def _problem(status: int, errors: list[type[OstiaryError]]) -> Json:
             "Retry-After": _header("Seconds to wait.", {"type": "integer", "minimum": 1}, required=always)
         }
     return response
+
+
+def _protocol_problem(errors: list[type[OstiaryError]]) -> Json:
+    return {
+        "description": "\n".join(f"- `{error.code}`: {error.title}" for error in errors),
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ProtocolError"}}},
+    }
 
 
 def _header(description: str, schema: Json | None = None, *, required: bool = True) -> Json:

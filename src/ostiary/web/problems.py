@@ -6,8 +6,14 @@ import msgspec
 from starlette.responses import Response
 
 from ostiary.errors import InsufficientAuthentication, MethodNotAllowed, OstiaryError, Unauthenticated
+from ostiary.oauth.faults import InsufficientScope, InvalidClient, UseDpopNonce, is_protocol_error
 from ostiary.web.answers import json
 from ostiary.web.exchange import Exchange
+
+_SHARED = frozenset({"invalid_request", "invalid_token"})
+_CODES = {400: "invalid_request", 413: "invalid_request", 415: "invalid_request", 429: "slow_down"}
+_CODES |= {500: "server_error", 503: "temporarily_unavailable"}
+"""What errors of ours that the protocol has no word for are called there, by status."""
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -39,6 +45,26 @@ def problem_response(exchange: Exchange, error: OstiaryError) -> Response:
     response = json(members, error.status, "application/problem+json")
     response.headers.update(problem_headers(error))
     return response
+
+
+def protocol_response(exchange: Exchange, error: OstiaryError) -> Response:
+    """The error as OAuth clients read it (RFC 6749 section 5.2), with the header that says how to authenticate."""
+    code = error.code if is_protocol_error(error) or error.code in _SHARED else _CODES.get(error.status, error.code)
+    response = json({"error": code, "error_description": _described(error)}, error.status)
+    response.headers.update(problem_headers(error))
+    if isinstance(error, UseDpopNonce):
+        response.headers["dpop-nonce"] = error.nonce
+    if isinstance(error, InvalidClient):
+        response.headers["www-authenticate"] = 'Basic realm="ostiary", charset="UTF-8"'
+    if isinstance(error, InsufficientScope):
+        response.headers["www-authenticate"] = f'Bearer realm="ostiary", error="{error.code}", scope="{error.scope}"'
+    return response
+
+
+def _described(error: OstiaryError) -> str:
+    """Only what RFC 6749 section 5.2 lets a description consist of."""
+    text = error.detail or error.title
+    return "".join(each if " " <= each <= "~" and each not in '"\\' else "'" for each in text)
 
 
 def problem_headers(error: OstiaryError) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         knock: has no default: a route that does not say who may call it does not start.
         body: the struct that the body is parsed into, or ``dict[str, Any]`` for an object of the client's own form.
         body_optional: a request without a body reaches the handler with None.
+        form: the struct that describes a form of the protocol, which any site may send: no cookie counts with it.
         query: the struct that the query is parsed into; without one, a query is refused on the API.
         answers: the struct of each status that is a success; None for one without a body.
         media_type: of the answers.
@@ -49,6 +50,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
             counts whoever is anonymous.
         recognise: whether a credential on the request is looked at; where not, nothing is counted either.
         page: a page for people, with a form token and error pages; otherwise JSON with problem details.
+        protocol: of the authorization server: errors as RFC 6749 section 5.2 has them, and pages of other sites may
+            ask (CORS), since nothing but what they bring along counts.
     """
 
     method: str
@@ -59,6 +62,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     tag: str = ""
     body: Any = None
     body_optional: bool = False
+    form: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     answers: dict[int, Any] = {}
     media_type: str = "application/json"
@@ -67,6 +71,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     limit: str | None = None
     recognise: bool = True
     page: bool = False
+    protocol: bool = False
 
     @property
     def operation(self) -> str:
@@ -97,6 +102,11 @@ class RouteTable:
         self._root = _Node()
         for route in self.routes:
             self._add(route)
+
+    def at(self, path: str) -> dict[str, Route]:
+        """The rows with this path, by method. Raises NotFound: there are none."""
+        found = self._exact.get(path)
+        return self._walk(path, {}) if found is None else found
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The row for a request and the values of the path's parameters.

@@ -67,6 +67,7 @@ from ostiary.errors import (
 from ostiary.settings import Settings
 from ostiary.web.api import accounts, api_keys, auth, credentials, device_bound, roles, sessions
 from ostiary.web.decision_routes import decision_routes
+from ostiary.web.oauth_routes import oauth_pages, oauth_routes
 from ostiary.web.pages.account import AccountPages
 from ostiary.web.pages.api_keys import API_KEYS, ApiKeyPages
 from ostiary.web.pages.development import DevelopmentPages
@@ -95,6 +96,8 @@ TAGS = {
     "policies": "Rules over the attributes of who asks, of what is asked for, and of the request. For administrators.",
     "model": "Types, relations, permissions, roles and policies as one file, in versions. For administrators.",
     "decisions": "May this subject do this? For applications.",
+    "clients": "Applications, the APIs that they get tokens for, and who lets them. For administrators.",
+    "oauth": "OAuth 2.1 and OpenID Connect, for applications. Errors are those of the RFCs.",
     "audit": "What happened. For administrators.",
     "system": "Health and keys, for machines.",
 }
@@ -105,7 +108,7 @@ def all_routes(settings: Settings, pages: Pages) -> list[Route]:
     """Every row of this installation."""
     system = SystemRoutes(pages)
     described = [*_auth(), *_credentials(), *_api_keys(), *_sessions(), *_accounts(), *_groups()]
-    described += [*_roles(), *decision_routes(), *_system(settings, system)]
+    described += [*_roles(), *decision_routes(), *oauth_routes(settings), *_system(settings, system)]
     reference = ReferenceRoutes(settings, pages, described, TAGS)
     return [*described, *_pages(settings, pages), *_reference(reference, system)]
 
@@ -381,6 +384,7 @@ def _pages(settings: Settings, pages: Pages) -> list[Route]:
         *_security_pages(SecurityPages(pages), EnrolmentPages(pages)),
         *_api_key_pages(ApiKeyPages(pages)),
         *_playground_pages(PlaygroundPages(pages)),
+        *oauth_pages(pages),
     ]
     if settings.dev:
         rows.append(_page("GET", "/dev/outbox", DevelopmentPages(pages).outbox))

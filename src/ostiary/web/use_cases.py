@@ -47,6 +47,7 @@ from ostiary.credentials import Passkeys, Passwords
 from ostiary.crypto import KeyRing
 from ostiary.database import Database
 from ostiary.notify import Mailer
+from ostiary.oauth import AuthorizationServer
 from ostiary.sessions import DeviceBoundSessions, SessionDataStore, Sessions
 from ostiary.sessions.migration import SessionMigration
 from ostiary.sessions.places import Places
@@ -109,3 +110,4 @@ class UseCases(msgspec.Struct, frozen=True):
     device_bound: DeviceBoundSessions
     session_migration: SessionMigration
     session_data: SessionDataStore
+    oauth: AuthorizationServer

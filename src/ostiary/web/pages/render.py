@@ -85,6 +85,8 @@ class Pages:
         account: Account | None = None,
         administrator: bool = False,
         problem: OstiaryError | None = None,
+        form_action: str = "",
+        frame_sources: str = "",
         **context: Any,
     ) -> Response:
         """A page for this request.
@@ -92,6 +94,8 @@ class Pages:
         Args:
             account: whose page it is; None for those that need nobody.
             problem: what was wrong with the form that was sent; its fields are filled in again.
+            form_action: besides our own pages, where a form may lead: sources of a Content Security Policy.
+            frame_sources: whose pages it may show in frames.
         """
         if template != _ERROR:  # it has no form, and addresses that never set a cookie may answer with it
             self._bind_browser(exchange)
@@ -110,7 +114,7 @@ class Pages:
         response = Response(page, 200 if problem is None else problem.status, media_type="text/html")
         response.headers["referrer-policy"] = "same-origin"
         response.headers["cross-origin-opener-policy"] = "same-origin"
-        response.headers["content-security-policy"] = _CSP
+        response.headers["content-security-policy"] = _policy(form_action, frame_sources)
         if problem is not None:
             response.headers.update(problem_headers(problem))
         return response
@@ -163,6 +167,11 @@ class Pages:
             return ""
         exchange.set_cookies.append(exchange.jar.notice.delete())
         return name
+
+
+def _policy(form_action: str, frame_sources: str) -> str:
+    policy = _CSP.replace("form-action 'self'", f"form-action 'self' {form_action}") if form_action else _CSP
+    return f"{policy}; frame-src {frame_sources}" if frame_sources else policy
 
 
 def asked(exchange: Exchange, name: str) -> str:

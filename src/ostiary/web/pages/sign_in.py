@@ -66,7 +66,7 @@ class SignInPages:
     async def login(self, exchange: Exchange) -> Response:
         if exchange.caller.kind != "anonymous":
             return self._arrival.go_on_to(exchange, asked(exchange, "next"))
-        return await self._steps.login(exchange, asked(exchange, "next"))
+        return await self._steps.login(exchange, asked(exchange, "next"), hint=asked(exchange, "hint")[:254])
 
     async def do_login(self, exchange: Exchange) -> Response:
         try:

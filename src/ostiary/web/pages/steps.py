@@ -123,11 +123,12 @@ class StepPages:
         return answers.json(challenged.challenge)
 
     async def login(
-        self, exchange: Exchange, following: str, problem: OstiaryError | None = None, unknown: str = ""
+        self, exchange: Exchange, following: str, problem: OstiaryError | None = None, unknown: str = "", hint: str = ""
     ) -> Response:
         """The page of the name.
 
         Args:
+            hint: the name that an application expects.
             unknown: the id of a passkey that nobody here has, for its provider to know.
         """
         passkeys = exchange.use.passkeys
@@ -137,6 +138,7 @@ class StepPages:
             "login.html",
             problem=problem,
             next=following,
+            hint=hint,
             passkeys=passkeys.available,
             autofill=passkeys.available and not unknown and await self._may_offer(exchange),
             signal=None if signal is None else msgspec.json.encode(signal).decode(),

@@ -62,3 +62,8 @@ for (const code of document.querySelectorAll("[data-copy]")) {
 }
 
 for (const place of document.querySelectorAll("[data-print]")) place.append(button("Print", () => print()));
+
+// What only passes something on, on the way to an application.
+for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
+// The frames that tell other applications get a moment first.
+for (const link of document.querySelectorAll("a[data-follow]")) setTimeout(() => location.replace(link.href), 1500);
