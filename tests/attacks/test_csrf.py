@@ -28,7 +28,7 @@ FOREIGN_PAGES: list[dict[str, str]] = [
 
 
 def unsafe_routes(ostiary: Ostiary) -> list[Route]:
-    found = [route for route in ostiary.web.table.routes if route.method in UNSAFE]
+    found = [route for route in ostiary.web.table.routes if route.method in UNSAFE and not route.foreign]
     assert len(found) > 30
     return found
 

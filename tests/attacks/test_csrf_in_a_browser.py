@@ -71,7 +71,7 @@ def unsafe_routes(server: LiveServer) -> list[tuple[str, str]]:
     return [
         (route.method, re.sub(r"{\w+}", "x", route.path))
         for route in server.ostiary.web.table.routes
-        if route.method in UNSAFE
+        if route.method in UNSAFE and not route.foreign
     ]
 
 

@@ -27,7 +27,7 @@ def test_it_names_every_fault_at_once_and_does_not_start(line: CommandLine) -> N
     faults = refused.stderr.splitlines()[1:]
     for fault in ("issuer: http://localhost:8000 is not https", "master_key: is not set", "mail.sender: mail would"):
         assert any(line.startswith(f"  - {fault}") for line in faults), fault
-    assert "  - the database is 10 migrations behind: run `ostiary migrate`, or serve with --migrate" in faults
+    assert "  - the database is 11 migrations behind: run `ostiary migrate`, or serve with --migrate" in faults
     assert len(faults) == 4
 
 
@@ -43,7 +43,7 @@ def test_config_check_says_what_serve_would_say(line: CommandLine) -> None:
     database = {"OSTIARY_DATABASE_URL": f"sqlite:///{line.folder / 'ostiary.db'}"}
     behind = line("config", "check", data=False, **READY, **database)
     assert behind.returncode == 5
-    assert behind.stderr.startswith("error: the database is 10 migrations behind")
+    assert behind.stderr.startswith("error: the database is 11 migrations behind")
     assert line("migrate", data=False, **READY, **database).returncode == 0
     assert line("config", "check", data=False, **READY, **database).returncode == 0
 

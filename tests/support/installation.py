@@ -45,6 +45,9 @@ def settings_for_test(database_url: str, issuer: str = "http://localhost:8000", 
         "limits.recover_address": "100000/1m",
         "limits.sms_account": "100000/1m",
         "limits.sms_total": "100000/1m",
+        "limits.authorize_address": "100000/1m",
+        "limits.device_code_address": "100000/1m",
+        "limits.client_registration_address": "100000/1m",
         **{name.replace("__", "."): value for name, value in changed.items()},
     }
     return load({}, None, overrides)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from ostiary.cli.accounts import accounts
+from ostiary.cli.apis import apis
 from ostiary.cli.audit import audit
 from ostiary.cli.check import check, explain
+from ostiary.cli.clients import clients
 from ostiary.cli.command import Root, invocation
 from ostiary.cli.config import config
 from ostiary.cli.credentials import credentials
@@ -73,6 +75,8 @@ for command in (
     explain,
     who_can,
     what_can,
+    clients,
+    apis,
     keys,
     audit,
     outbox,

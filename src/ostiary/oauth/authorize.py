@@ -281,14 +281,17 @@ class Authorize:
             return SignInNeeded("sign_up" if "create" in prompts else "sign_in", client, request.level or "aal1", hint)
         proved_at = caller.authenticated_at or 0
         began_at = caller.at if waiting is None else waiting.began_at
-        anew = proved_at >= began_at and waiting is not None
+        anew = proved_at > began_at and waiting is not None
         chosen = waiting is not None and waiting.chosen == caller.account_id
         if not anew and not chosen and {"select_account", "create"} & prompts:
             return SignInNeeded("select_account", client, hint=hint)
         if not await self._is_meant(request, caller):
             return SignInNeeded("select_account", client, hint=hint)
         level: Level = request.level or "aal1"
-        too_old = request.max_age is not None and caller.at - proved_at > request.max_age * SECOND
+        # 0 asks for a new proof in any case (OpenID Connect Core section 3.1.2.1).
+        too_old = request.max_age is not None and (
+            request.max_age == 0 or caller.at - proved_at > request.max_age * SECOND
+        )
         if ("login" in prompts or too_old) and not anew:
             return SignInNeeded("step_up", client, level, hint)
         if caller.acr < level:

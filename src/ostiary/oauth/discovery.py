@@ -86,6 +86,12 @@ def server_metadata(settings: Settings, catalogue: Catalogue) -> dict[str, Any]:
     return document
 
 
+def resource_metadata_url(settings: Settings) -> str:
+    """Where the latter is: the path of the issuer comes last (RFC 9728 section 3.1)."""
+    origin = settings.issuer.removesuffix(settings.base_path)
+    return f"{origin}/.well-known/oauth-protected-resource{settings.base_path}"
+
+
 def resource_metadata(settings: Settings) -> dict[str, Any]:
     """RFC 9728: how to get tokens for Ostiary's own API."""
     return {

@@ -50,6 +50,7 @@ class UnsupportedGrantType(OAuthError):
 
     code = "unsupported_grant_type"
     title = "There is no such grant type here."
+    remedy = "Use one of `grant_types_supported` in the discovery document."
 
 
 class UnsupportedResponseType(OAuthError):
@@ -57,6 +58,7 @@ class UnsupportedResponseType(OAuthError):
 
     code = "unsupported_response_type"
     title = "There is no such response type here."
+    remedy = "Use `code`; it is the one response type unless the settings add another."
 
 
 class InvalidScope(OAuthError):
@@ -64,6 +66,7 @@ class InvalidScope(OAuthError):
 
     code = "invalid_scope"
     title = "A scope is unknown, or more than this client may have."
+    remedy = "Ask for scopes that the client is registered for, or add them to its registration."
 
 
 class InvalidTarget(OAuthError):
@@ -95,6 +98,7 @@ class ConsentRequired(LoginRequired):
 
     code = "consent_required"
     title = "Consent is missing, and no page may be shown."
+    remedy = "Send it without `prompt=none`, so that the person can be asked."
 
 
 class InteractionRequired(LoginRequired):
@@ -102,6 +106,7 @@ class InteractionRequired(LoginRequired):
 
     code = "interaction_required"
     title = "The person has something to do first, and no page may be shown."
+    remedy = "Send it without `prompt=none`, and let the person finish."
 
 
 class AccountSelectionRequired(LoginRequired):
@@ -109,6 +114,7 @@ class AccountSelectionRequired(LoginRequired):
 
     code = "account_selection_required"
     title = "The person has to choose an account, and no page may be shown."
+    remedy = "Send it without `prompt=none`, so that the person can choose."
 
 
 class UnmetAuthenticationRequirements(OAuthError):
@@ -132,6 +138,7 @@ class InvalidRequestObject(OAuthError):
 
     code = "invalid_request_object"
     title = "The request object is not valid."
+    remedy = "Sign the parameters with a registered key, with `iss` the client, `aud` the issuer and an `exp`."
 
 
 class RequestNotSupported(OAuthError):
@@ -139,6 +146,7 @@ class RequestNotSupported(OAuthError):
 
     code = "request_not_supported"
     title = "Request objects are not taken here."
+    remedy = "Register keys (`jwks` or `jwks_uri`) to sign requests with, or send the parameters plainly."
 
 
 class RequestUriNotSupported(OAuthError):
@@ -146,6 +154,7 @@ class RequestUriNotSupported(OAuthError):
 
     code = "request_uri_not_supported"
     title = "Request URIs other than those of pushed requests are not taken here."
+    remedy = "Push the request (RFC 9126), and use the `request_uri` that comes of it."
 
 
 class InvalidAuthorizationDetails(OAuthError):
@@ -153,6 +162,7 @@ class InvalidAuthorizationDetails(OAuthError):
 
     code = "invalid_authorization_details"
     title = "The authorization details are not of a type that the API has, or not of its form."
+    remedy = "Use types that the API lists and the client is registered for."
 
 
 class InvalidDpopProof(OAuthError):
@@ -160,6 +170,7 @@ class InvalidDpopProof(OAuthError):
 
     code = "invalid_dpop_proof"
     title = "The DPoP proof is not valid for this request."
+    remedy = "Make a new proof for each request, with `htm`, `htu`, `iat`, `jti`, and `ath` beside a token."
 
 
 class UseDpopNonce(OAuthError):
@@ -203,6 +214,7 @@ class InvalidRedirectUri(OAuthError):
 
     code = "invalid_redirect_uri"
     title = "A redirect URI cannot be used."
+    remedy = "Use https, a loopback address, or for native applications a scheme of one's own; no fragment."
 
 
 class InvalidClientMetadata(OAuthError):
@@ -210,6 +222,7 @@ class InvalidClientMetadata(OAuthError):
 
     code = "invalid_client_metadata"
     title = "What the client is to be registered with cannot be used."
+    remedy = "Correct the member that is named."
 
 
 class InsufficientScope(Forbidden):

@@ -216,7 +216,7 @@ class WebApplication:
             await self.use.limits.hit(Hit(self._limits[limit], network), now=now)
 
     async def _read_body(self, exchange: Exchange, route: Route, receive: Receive) -> None:
-        if route.form is not None or route.protocol:
+        if route.foreign:
             await self._read_protocol_body(exchange, route, receive)
             return
         check_origin(exchange.headers, self._origin)
@@ -328,7 +328,7 @@ class WebApplication:
         response.raw_headers.extend(self._headers)
 
     def _failed(self, exchange: Exchange, error: OstiaryError) -> Response:
-        if exchange.route is not None and exchange.route.protocol:
+        if exchange.route.protocol if exchange.route else exchange.path.startswith(self._base + "/oauth/"):
             return protocol_response(exchange, error)
         if not exchange.wants_page:
             return problem_response(exchange, error)

@@ -96,7 +96,7 @@ def problems_of(route: Route) -> dict[int, list[type[OstiaryError]]]:
     if "{" in route.path:
         found.append(NotFound)
     if route.method in UNSAFE:
-        found += [PayloadTooLarge] if route.protocol else [CsrfRejected, PayloadTooLarge]
+        found += [PayloadTooLarge] if route.foreign else [CsrfRejected, PayloadTooLarge]
         if route.body is not None or route.form is not None:
             found.append(UnsupportedMediaType)
         if route.etag:

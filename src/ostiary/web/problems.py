@@ -6,7 +6,9 @@ import msgspec
 from starlette.responses import Response
 
 from ostiary.errors import InsufficientAuthentication, MethodNotAllowed, OstiaryError, Unauthenticated
+from ostiary.oauth.discovery import resource_metadata_url
 from ostiary.oauth.faults import InsufficientScope, InvalidClient, UseDpopNonce, is_protocol_error
+from ostiary.settings import Settings
 from ostiary.web.answers import json
 from ostiary.web.exchange import Exchange
 
@@ -43,7 +45,7 @@ def problem_response(exchange: Exchange, error: OstiaryError) -> Response:
         k: v for k, v in error.extra.items() if k not in problem.__struct_fields__
     }
     response = json(members, error.status, "application/problem+json")
-    response.headers.update(problem_headers(error))
+    response.headers.update(problem_headers(error, exchange.use.settings))
     return response
 
 
@@ -51,7 +53,7 @@ def protocol_response(exchange: Exchange, error: OstiaryError) -> Response:
     """The error as OAuth clients read it (RFC 6749 section 5.2), with the header that says how to authenticate."""
     code = error.code if is_protocol_error(error) or error.code in _SHARED else _CODES.get(error.status, error.code)
     response = json({"error": code, "error_description": _described(error)}, error.status)
-    response.headers.update(problem_headers(error))
+    response.headers.update(problem_headers(error, exchange.use.settings))
     if isinstance(error, UseDpopNonce):
         response.headers["dpop-nonce"] = error.nonce
     if isinstance(error, InvalidClient):
@@ -67,13 +69,14 @@ def _described(error: OstiaryError) -> str:
     return "".join(each if " " <= each <= "~" and each not in '"\\' else "'" for each in text)
 
 
-def problem_headers(error: OstiaryError) -> dict[str, str]:
-    """``WWW-Authenticate`` with every 401 (RFC 9110 section 11.6.1), ``Retry-After``, ``Allow``."""
+def problem_headers(error: OstiaryError, settings: Settings) -> dict[str, str]:
+    """``WWW-Authenticate`` with every 401 (RFC 9110 11.6.1, RFC 9728 5.1), ``Retry-After``, ``Allow``."""
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
     if isinstance(error, Unauthenticated):
-        headers["www-authenticate"] = 'Bearer realm="ostiary"' + _bearer_parameters(error)
+        about = f'resource_metadata="{resource_metadata_url(settings)}"'
+        headers["www-authenticate"] = f'Bearer realm="ostiary"{_bearer_parameters(error)}, {about}'
     allow = error.extra.get("allow")
     if isinstance(error, MethodNotAllowed) and isinstance(allow, list):
         headers["allow"] = ", ".join(allow)

@@ -74,6 +74,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     protocol: bool = False
 
     @property
+    def foreign(self) -> bool:
+        """Whether pages of any site may send it: no cookie is looked at, so there is nothing to forge."""
+        return (self.form is not None or self.protocol) and not self.recognise
+
+    @property
     def operation(self) -> str:
         """A stable name for generated clients: ``post_api_auth_login``."""
         words = self.path.replace("{", "").replace("}", "").replace("-", "_").replace(".", "_").strip("/").split("/")

@@ -379,6 +379,7 @@ def _pages(settings: Settings, pages: Pages) -> list[Route]:
         _page("POST", "/account/password", account.change_password, _PERSON, limit="login_address"),
         _page("GET", "/account/email", account.email, _PERSON),
         _page("POST", "/account/email", account.change_email, _PERSON, limit="login_address"),
+        _page("POST", "/account/applications/revoke", account.revoke_consent, _PERSON),
         _page("POST", "/account/sessions/end-others", account.end_others, _PERSON),
         _page("POST", "/account/sessions/{sign_in_id}/end", account.end_sign_in, _PERSON),
         *_security_pages(SecurityPages(pages), EnrolmentPages(pages)),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ostiary.app import Ostiary
+from ostiary.authorization import Resource
 from ostiary.authorization.entities import EntityWrite
 from ostiary.crypto import Verifier, parse_key_set
 from tests.support.installation import new_person
@@ -52,7 +53,7 @@ async def test_without_the_scope_openid_there_is_none(server: Ostiary) -> None:
 async def test_5_4_userinfo_tells_what_the_scopes_name(server: Ostiary) -> None:
     app, person = await new_application(server), await new_person(server, name="Ada Lovelace", username="ada")
     attributes = {"given_name": "Ada", "phone_number": "+44 20 7946 0000", "address": {"country": "GB"}, "secret": "x"}
-    await server.use.entities.write(server.operator(), "user", person.id, EntityWrite(attributes))
+    await server.use.entities.put(server.operator(), Resource("user", person.id), EntityWrite(attributes))
     for scope, expected in {
         "openid": set(),
         "openid profile": {"name", "given_name", "preferred_username", "updated_at"},
@@ -141,8 +142,9 @@ async def test_3_1_2_1_a_sign_in_that_is_too_old_is_repeated_once(
     assert claims["auth_time"] * 1000 == clock()
 
 
-async def test_3_1_2_1_select_account_shows_who_is_signed_in(server: Ostiary) -> None:
+async def test_3_1_2_1_select_account_shows_who_is_signed_in(server: Ostiary, clock: ManualClock) -> None:
     app, person = await new_application(server, trusted=True), await new_person(server)
+    clock.advance(1_000)
     page = await person.client.get(
         "/oauth/authorize", params=app.request(prompt="select_account"), follow_redirects=True
     )

@@ -33,14 +33,15 @@ async def test_without_credentials_the_challenge_names_no_error(client: httpx.As
     """Section 3.1: "the resource server SHOULD NOT include an error code"."""
     answer = await client.get(PATH)
     assert answer.status_code == 401
-    assert answer.headers.get_list("www-authenticate") == ['Bearer realm="ostiary"']
+    (challenge,) = answer.headers.get_list("www-authenticate")
+    assert challenge.startswith('Bearer realm="ostiary", resource_metadata=')
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "é", "Bearer x", "x" * 5000])
 async def test_a_token_that_is_none_is_401_invalid_token(client: httpx.AsyncClient, token: str) -> None:
     answer = await client.get(PATH, headers={b"authorization": f"Bearer {token}".encode("latin-1")})
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
-    assert answer.headers["www-authenticate"] == 'Bearer realm="ostiary", error="invalid_token"'
+    assert answer.headers["www-authenticate"].startswith('Bearer realm="ostiary", error="invalid_token"')
 
 
 async def test_an_expired_token_is_401_invalid_token(
@@ -48,13 +49,14 @@ async def test_an_expired_token_is_401_invalid_token(
 ) -> None:
     clock.advance(16 * MINUTE)
     answer = await _with(client, f"Bearer {person.tokens['access_token']}")
-    assert answer.headers["www-authenticate"] == 'Bearer realm="ostiary", error="invalid_token"'
+    assert answer.headers["www-authenticate"].startswith('Bearer realm="ostiary", error="invalid_token"')
 
 
 @pytest.mark.parametrize("authorization", ["Basic YWRhOng=", "Digest x", "Bearer", "Bearer ", "nonsense", ""])
 async def test_another_scheme_is_401_with_a_challenge_of_ours(client: httpx.AsyncClient, authorization: str) -> None:
     answer = await _with(client, authorization)
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="ostiary"')
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith('Bearer realm="ostiary"')
 
 
 async def test_a_token_that_is_not_valid_is_refused_where_nobody_has_to_be_known(client: httpx.AsyncClient) -> None:

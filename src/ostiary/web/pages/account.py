@@ -12,6 +12,7 @@ from ostiary.authentication import EmailChangeRequest, PasswordChangeRequest, Si
 from ostiary.errors import OstiaryError
 from ostiary.web.bodies import form_struct
 from ostiary.web.exchange import Exchange
+from ostiary.web.pages.consent import IDENTITY
 from ostiary.web.pages.flow_cookie import keep_flow
 from ostiary.web.pages.render import Pages, is_administrator, moment
 from ostiary.web.pages.security import SECURITY, sentence_of
@@ -74,6 +75,10 @@ class AccountPages:
         await exchange.use.sign_ins.end_all(exchange.caller)
         return self._pages.go(exchange, "/account", "others_ended")
 
+    async def revoke_consent(self, exchange: Exchange) -> Response:
+        await exchange.use.oauth.consents.revoke(exchange.caller, exchange.form.get("client_id", ""))
+        return self._pages.go(exchange, "/account", "consent_revoked")
+
     async def _account(self, exchange: Exchange, problem: OstiaryError | None = None) -> Response:
         account = exchange.own_account()
         sign_ins = await exchange.use.sign_ins.list(exchange.caller)
@@ -86,6 +91,15 @@ class AccountPages:
             email_verified=account.email_verified_at is not None,
             sentence=sentence_of(await exchange.use.own_credentials.protection(exchange.caller)),
             sign_ins=[_sign_in(one) for one in sorted(sign_ins, key=lambda one: not one.current)],
+            applications=[
+                {
+                    "id": one.client_id,
+                    "name": one.client_name,
+                    "given": moment(one.given_at),
+                    "texts": _texts(one.scopes),
+                }
+                for one in await exchange.use.oauth.consents.list(exchange.caller)
+            ],
             roles=[
                 {"name": role.name, "description": role.description, "resource": role.resource and str(role.resource)}
                 for role in await exchange.use.assignments.own(exchange.caller)
@@ -106,6 +120,10 @@ class AccountPages:
         await exchange.use.own_credentials.require_fresh(exchange.caller)
         account = exchange.own_account()
         return self._pages.render(exchange, "account_email.html", account=account, problem=problem)
+
+
+def _texts(scopes: tuple[str, ...]) -> list[str]:
+    return [IDENTITY.get(scope, scope) for scope in scopes]
 
 
 def _sign_in(one: SignInRecord) -> dict[str, Any]:

@@ -39,6 +39,7 @@ NOTICES = {
     "email_changed": "Your e-mail address is changed.",
     "sign_in_ended": "That sign-in has ended.",
     "others_ended": "You are signed out everywhere else.",
+    "consent_revoked": "That application has no access any more.",
     "code_sent": "A new message is on its way.",
     "verified": "Your address is confirmed.",
     "took_too_long": "That took too long, or was ended somewhere else. Begin again.",
@@ -116,7 +117,7 @@ class Pages:
         response.headers["cross-origin-opener-policy"] = "same-origin"
         response.headers["content-security-policy"] = _policy(form_action, frame_sources)
         if problem is not None:
-            response.headers.update(problem_headers(problem))
+            response.headers.update(problem_headers(problem, exchange.use.settings))
         return response
 
     def error(self, exchange: Exchange, error: OstiaryError) -> Response:
