@@ -43,8 +43,10 @@ class Application:
         self.http = new_client(self.ostiary)
 
     @property
-    def auth(self) -> tuple[str, str] | None:
-        return None if self.secret is None else (self.id, self.secret)
+    def auth(self) -> tuple[str, str]:
+        """Of a confidential client: what Basic is made of."""
+        assert self.secret is not None
+        return self.id, self.secret
 
     def request(self, **changed: str | None) -> dict[str, str]:
         """The parameters of an authorization request."""
@@ -77,7 +79,9 @@ class Application:
     async def post(self, path: str, form: dict[str, Any], **options: Any) -> httpx.Response:
         """To an endpoint, with the client's secret."""
         data = form if self.secret is not None else {"client_id": self.id, **form}
-        return await self.http.post(path, data=data, **({"auth": self.auth} if self.auth else {}), **options)
+        if self.secret is not None:
+            options.setdefault("auth", self.auth)
+        return await self.http.post(path, data=data, **options)
 
     async def redeem(self, code: str | None, **changed: Any) -> httpx.Response:
         headers = changed.pop("headers", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,11 @@ from ostiary.oauth import ClientChange, SecretCreate
 from tests.support.oauth import claims_of, new_api, new_application
 from tests.support.time import ManualClock
 
-_OWN = {"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "forecasts.read forecasts.write"}
+_OWN: dict[str, Any] = {
+    "grant_types": ["client_credentials"],
+    "redirect_uris": [],
+    "scope": "forecasts.read forecasts.write",
+}
 _ASK = {"grant_type": "client_credentials"}
 
 

@@ -11,10 +11,10 @@ from ostiary.audit import Event, record
 from ostiary.authorization import Caller
 from ostiary.base.gcra import Limiter
 from ostiary.base.tokens import digest, equal
-from ostiary.crypto import Key, Sealer, Verifier
+from ostiary.crypto import Key, Sealer, Verifier, jose
 from ostiary.crypto.certificates import Certificate
 from ostiary.database import Database
-from ostiary.errors import RateLimited
+from ostiary.errors import InvalidToken, RateLimited
 from ostiary.oauth.client_auth.assertion import check_assertion
 from ostiary.oauth.client_auth.presented import Presented, read_presented
 from ostiary.oauth.clients import secret_context
@@ -108,7 +108,9 @@ class ClientAuthentication:
         for secret in client.secrets:
             if secret.sealed is None or not _lasts(secret, now):
                 continue
-            key = Key.from_secret(self._sealer.open(secret.sealed, secret_context(client.id)), secret.id)
+            # A secret has no name of its own: whatever the assertion calls it, it is this one.
+            opened = self._sealer.open(secret.sealed, secret_context(client.id))
+            key = Key.from_secret(opened, _named(assertion) or secret.id)
             try:
                 spend = check_assertion(
                     assertion,
@@ -152,6 +154,13 @@ class ClientAuthentication:
                     known=client is not None,
                     method=presented.method,
                 )
+
+
+def _named(assertion: str) -> str | None:
+    try:
+        return jose.names_key(assertion)
+    except InvalidToken:
+        return None
 
 
 def _has_secret(client: Client, secret: str, now: int) -> bool:

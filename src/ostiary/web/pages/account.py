@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ostiary.accounts import ProfileChange
 from ostiary.authentication import EmailChangeRequest, PasswordChangeRequest, SignInRecord
 from ostiary.errors import OstiaryError
+from ostiary.oauth import ConsentView
 from ostiary.web.bodies import form_struct
 from ostiary.web.exchange import Exchange
 from ostiary.web.pages.consent import IDENTITY
@@ -122,8 +123,13 @@ class AccountPages:
         return self._pages.render(exchange, "account_email.html", account=account, problem=problem)
 
 
-def _texts(scopes: tuple[str, ...]) -> list[str]:
-    return [IDENTITY.get(scope, scope) for scope in scopes]
+def _application(one: ConsentView) -> dict[str, Any]:
+    return {
+        "id": one.client_id,
+        "name": one.client_name,
+        "given": moment(one.given_at),
+        "texts": [IDENTITY.get(scope, scope) for scope in one.scopes],
+    }
 
 
 def _sign_in(one: SignInRecord) -> dict[str, Any]:
