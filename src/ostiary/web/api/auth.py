@@ -188,6 +188,7 @@ async def logout(exchange: Exchange) -> Response:
 
 
 async def me(exchange: Exchange) -> Response:
+    exchange.caller.require_account()  # an application asks the userinfo endpoint, by what its person has allowed
     return answers.json(_me(exchange, exchange.own_account()))
 
 

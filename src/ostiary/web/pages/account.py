@@ -92,15 +92,7 @@ class AccountPages:
             email_verified=account.email_verified_at is not None,
             sentence=sentence_of(await exchange.use.own_credentials.protection(exchange.caller)),
             sign_ins=[_sign_in(one) for one in sorted(sign_ins, key=lambda one: not one.current)],
-            applications=[
-                {
-                    "id": one.client_id,
-                    "name": one.client_name,
-                    "given": moment(one.given_at),
-                    "texts": _texts(one.scopes),
-                }
-                for one in await exchange.use.oauth.consents.list(exchange.caller)
-            ],
+            applications=[_application(one) for one in await exchange.use.oauth.consents.list(exchange.caller)],
             roles=[
                 {"name": role.name, "description": role.description, "resource": role.resource and str(role.resource)}
                 for role in await exchange.use.assignments.own(exchange.caller)
