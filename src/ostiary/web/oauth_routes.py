@@ -39,7 +39,8 @@ from ostiary.oauth.token import TokenAnswer
 from ostiary.settings import Settings
 from ostiary.web.api import oauth
 from ostiary.web.endpoints import forms, protocol
-from ostiary.web.pages.consent import AUTHORIZE, CONSENT, ConsentPages
+from ostiary.web.pages.arrival import CONSENT
+from ostiary.web.pages.consent import AUTHORIZE, ConsentPages
 from ostiary.web.pages.device import DEVICE, DevicePages
 from ostiary.web.pages.render import Pages
 from ostiary.web.pages.sign_out import END_SESSION, SIGN_OUT, SignOutPages

@@ -13,6 +13,9 @@ from ostiary.web.exchange import Exchange
 from ostiary.web.pages.flow_cookie import forget_flow, keep_flow, local_path
 from ostiary.web.pages.render import Pages
 
+CONSENT = "/consent"
+"""Where an application's request is answered, which may lead to the application at once."""
+
 
 class Arrival:
     """Leads on: to the next step, or to where the person wanted to go."""
@@ -52,6 +55,8 @@ class Arrival:
     def go_on_to(self, exchange: Exchange, following: str, notice: str | None = None) -> Response:
         """To the page that ``next`` named, perhaps an embedder's; otherwise to the account, which shows ``notice``."""
         path = local_path(following)
+        if path.startswith(f"{exchange.base}{CONSENT}?"):
+            return self._pages.lead_on(exchange, path)
         return redirect(path) if path else self._pages.go(exchange, "/account", notice)
 
     def _signed_in(

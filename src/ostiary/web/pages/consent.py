@@ -14,9 +14,9 @@ from ostiary.web.answers import redirect
 from ostiary.web.bodies import form_struct
 from ostiary.web.delivery import forget
 from ostiary.web.exchange import Exchange
+from ostiary.web.pages.arrival import CONSENT
 from ostiary.web.pages.render import Pages, asked
 
-CONSENT = "/consent"
 AUTHORIZE = "/oauth/authorize"
 IDENTITY = {
     "openid": "Know who you are here",
@@ -68,7 +68,7 @@ class ConsentPages:
             forget(exchange)
         else:
             raise InvalidRequest("There is no such answer.", field="answer")
-        return redirect(_here(exchange, form.request))
+        return self._pages.lead_on(exchange, _here(exchange, form.request))
 
     def _lead(self, exchange: Exchange, outcome: Outcome, secret: str) -> Response:
         if isinstance(outcome, Continue):

@@ -149,6 +149,17 @@ class Pages:
             asked["max_age"] = str(error.max_age)
         return redirect(f"{exchange.base}/step-up?{urlencode(asked)}")
 
+    def lead_on(self, exchange: Exchange, path: str) -> Response:
+        """Go to a page of ours that may lead to another site.
+
+        Not by a redirect where a form was sent: browsers hold all that follows one against the policy of the page that
+        the form stood on, and that lets forms go nowhere but here (Content Security Policy, ``form-action``).
+        """
+        if exchange.scope["method"] in ("GET", "HEAD"):
+            return redirect(path)
+        exchange.form = {}
+        return self.render(exchange, "going_on.html", following=path)
+
     def go(self, exchange: Exchange, path: str, notice: str | None = None) -> Response:
         """Go to another page of ours, which shows ``notice``."""
         if notice is not None:

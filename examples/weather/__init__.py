@@ -1,0 +1,1 @@
+"""An application that signs people in through Ostiary: OpenID Connect by code with PKCE, and back-channel sign-out."""
