@@ -19,7 +19,7 @@ from ostiary.audit import Actor, Event, record
 from ostiary.base.clock import SECOND
 from ostiary.base.ids import new_id
 from ostiary.base.tokens import digest
-from ostiary.database import Database, Reader, Transaction
+from ostiary.database import Database, Memo, Reader, Transaction
 from ostiary.errors import InvalidToken
 from ostiary.settings import TokenSettings
 
@@ -77,6 +77,7 @@ class RefreshTokens:
         """``key``: 32 secret bytes, from which together with one token the next one is made."""
         self._db = db
         self._key = key
+        self._memo: Memo[str, RefreshFamily] = Memo(db)
         self._idle = settings.refresh_idle * SECOND
         self._absolute = settings.refresh_absolute * SECOND
 
@@ -263,12 +264,14 @@ class RefreshTokens:
 
     async def get(self, family_id: str, now: int, reader: Reader | None = None) -> RefreshFamily | None:
         """The living family of this id."""
-        return await (reader or self._db).fetch_one(
-            RefreshFamily,
-            f"SELECT {_COLUMNS} FROM refresh_families WHERE id = :id AND idle_expires_at > :now",
-            id=family_id,
-            now=now,
-        )
+
+        async def read() -> RefreshFamily | None:
+            return await (reader or self._db).fetch_one(
+                RefreshFamily, f"SELECT {_COLUMNS} FROM refresh_families WHERE id = :id", id=family_id
+            )
+
+        found = await read() if reader is not None else await self._memo.get(family_id, read)
+        return found if found is not None and found.idle_expires_at > now else None
 
     async def end_of_client(self, tx: Transaction, account_id: str, client_id: str) -> int:
         """End every family that an application has of an account; returns how many."""
