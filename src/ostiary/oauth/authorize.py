@@ -156,7 +156,7 @@ class Authorize:
             parameters = await self._opened(client, parameters, caller.at)
         reply = reply_to(client, parameters)
         try:
-            if reply.client.metadata.require_pushed_authorization_requests or reply.client.metadata.profile == "fapi2":
+            if reply.client.metadata.require_pushed_authorization_requests:
                 raise InvalidRequest("This client has to push its requests first (RFC 9126).")
             if reply.client.metadata.require_signed_request_object and "request" not in parameters:
                 self._request_objects.require_signed(reply.client, parameters)

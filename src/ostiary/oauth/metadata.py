@@ -30,6 +30,13 @@ _NEEDS_PROOF = ("client_credentials", TOKEN_EXCHANGE, JWT_BEARER)
 _PAGES = ("client_uri", "logo_uri", "policy_uri", "tos_uri", "sector_identifier_uri", "jwks_uri")
 _CALLED = ("backchannel_logout_uri", "frontchannel_logout_uri")
 _ASYMMETRIC = ("ES256", "RS256", "EdDSA")
+_SIGNED_FOR_CLIENT = (
+    "id_token_signed_response_alg",
+    "userinfo_signed_response_alg",
+    "introspection_signed_response_alg",
+    "authorization_signed_response_alg",
+    "request_object_signing_alg",
+)
 _TLS_NAMES = (
     "tls_client_auth_subject_dn",
     "tls_client_auth_san_dns",
@@ -40,14 +47,14 @@ _TLS_NAMES = (
 
 
 def check_metadata(metadata: ClientMetadata) -> ClientMetadata:
-    """The metadata, if a client may have it.
+    """The metadata, if a client may have it, with what its profile adds.
 
     Raises:
         InvalidRedirectUri, InvalidClientMetadata: it may not; ``field`` names the member.
     """
     for check in _CHECKS:
         check(metadata)
-    return metadata
+    return _held_to_profile(metadata)
 
 
 def _refuse(field: str, text: str) -> None:
@@ -174,10 +181,20 @@ def _profile(metadata: ClientMetadata) -> None:
     if metadata.profile == "fapi2":
         if method not in ("private_key_jwt", *CERTIFICATE_METHODS):
             _refuse("token_endpoint_auth_method", "FAPI 2.0 takes private_key_jwt or mutual TLS.")
+        if metadata.jwks is not None and any(key.algorithm == "RS256" for key in check_keys(metadata.jwks)):
+            _refuse("jwks", "FAPI 2.0 takes ES256 and EdDSA.")
         if not bound:
             _refuse("dpop_bound_access_tokens", "FAPI 2.0 binds tokens, by DPoP or mutual TLS.")
     if metadata.profile == "browser-bff" and method == "none":
         _refuse("token_endpoint_auth_method", "a backend for frontend proves itself: it is a confidential client.")
+
+
+def _held_to_profile(metadata: ClientMetadata) -> ClientMetadata:
+    """FAPI 2.0 Security Profile sections 5.3.2.2 and 5.4.1: pushed requests, and no signature that is RS256."""
+    if metadata.profile != "fapi2":
+        return metadata
+    better = {name: "ES256" for name in _SIGNED_FOR_CLIENT if getattr(metadata, name) == "RS256"}
+    return msgspec.structs.replace(metadata, require_pushed_authorization_requests=True, **better)
 
 
 def is_scope(text: str) -> bool:

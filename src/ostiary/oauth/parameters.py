@@ -19,6 +19,7 @@ from ostiary.oauth.claims import parse_claims
 from ostiary.oauth.client_store import Catalogue
 from ostiary.oauth.faults import (
     InvalidAuthorizationDetails,
+    InvalidTarget,
     PageError,
     RequestNotSupported,
     RequestUriNotSupported,
@@ -175,6 +176,8 @@ def _challenge(client: Client, parameters: Parameters, rules: Rules) -> dict[str
 
 def _scope(client: Client, parameters: Parameters, rules: Rules) -> dict[str, Any]:
     resources = parse_resources(parameters.get("resource", ""), rules.catalogue, rules.issuer)
+    if client.metadata.profile == "mcp" and not resources:
+        raise InvalidTarget("A client of the Model Context Protocol names the resource it asks for.", field="resource")
     asked = parse_scope(parameters.get("scope", ""))
     scopes = allowed_scopes(client, asked, resources, rules.catalogue, rules.issuer)
     if "offline_access" in scopes and "refresh_token" not in client.grants:

@@ -197,6 +197,22 @@ class RefreshTokens:
         await self._end_reused(tx, key_hash, current, now, actor)
         return None
 
+    async def use_in(self, tx: Transaction, token: str, delivery: str, now: int) -> Refreshed | None:
+        """Use a token without spending it, where something else shows whose it is; its sliding expiry moves on."""
+        family = await tx.fetch_one(
+            RefreshFamily,
+            "UPDATE refresh_families SET used_at = :now,"
+            " idle_expires_at = CASE WHEN expires_at < :until THEN expires_at ELSE :until END"
+            " WHERE key_hash = :key_hash AND current_hash = :current AND delivery = :delivery"
+            f" AND idle_expires_at > :now RETURNING {_COLUMNS}",
+            now=now,
+            until=now + self._idle,
+            key_hash=digest(_family_key(token)),
+            current=digest(token),
+            delivery=delivery,
+        )
+        return None if family is None else Refreshed(token, family)
+
     async def prove(
         self, tx: Transaction, account_id: str, family_id: str, amr: str, acr: str, now: int
     ) -> RefreshFamily | None:
