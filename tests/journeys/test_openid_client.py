@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -99,7 +100,7 @@ def test_openid_client_goes_through_every_flow(live_server: LiveServer, node: st
     browser = Browser(live_server.url, "ada@example.com")
     arguments = [live_server.url, web.client_id, web.client_secret, REDIRECT, robot.client_id, robot.client_secret]
     with (
-        browser.http,
+        contextlib.closing(browser.http),
         subprocess.Popen(
             [node, "flows.mjs", *arguments, device.client_id],
             cwd=FOLDER,
