@@ -24,6 +24,8 @@ UNLIMITED = dict.fromkeys(
         "limits.verify_address",
         "limits.mail_account",
         "limits.anonymous_address",
+        "limits.token_address",
+        "limits.authorize_address",
     ),
     "1000000000/1s",
 )
@@ -52,11 +54,21 @@ def free_port() -> int:
 class Server:
     """A server in a process of its own, pinned to ``core``."""
 
-    def __init__(self, arguments: list[str], port: int, core: int, ready: str, environ: dict[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        port: int,
+        core: int,
+        ready: str,
+        environ: dict[str, str],
+        *,
+        command: bool = False,
+    ) -> None:
+        """``command``: the arguments are a whole command, and not this Python's."""
         self.port = port
         start = time.perf_counter()
         self._process = subprocess.Popen(
-            ["taskset", "-c", str(core), sys.executable, *arguments],
+            ["taskset", "-c", str(core), *([] if command else [sys.executable]), *arguments],
             env=os.environ | environ,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -89,9 +101,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def ostiary_server(folder: Path, core: int) -> Iterator[Server]:
-    """``ostiary dev`` over ``folder``, without limits."""
-    port = free_port()
+def ostiary_server(folder: Path, core: int, port: int | None = None) -> Iterator[Server]:
+    """``ostiary dev`` over ``folder``, without limits; on ``port``, where tokens name it already."""
+    port = port or free_port()
     limits = {"OSTIARY_" + name.upper().replace(".", "_"): value for name, value in UNLIMITED.items()}
     arguments = ["-m", "ostiary", "dev", "--port", str(port), "--data", str(folder)]
     server = Server(arguments, port, core, "/healthz", limits)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import cast
 
 from bench.figures import cores
@@ -43,9 +44,33 @@ def requests_per_second(
     return float(rate)
 
 
+def rotations_per_second(port: int, path: str, form: str, tokens: list[str], seconds: float) -> float:
+    """The same with a refresh token that each answer replaces: a chain on each connection, begun by one of ``tokens``.
+
+    Args:
+        form: of the request, with ``@TOKEN@`` in it, in whose place each token stands.
+    """
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: @LENGTH@\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load", str(port), str(seconds), str(len(tokens)), str(cores()[1]), *tokens],
+        input=(head + form).encode(),
+        capture_output=True,
+        check=True,
+    )
+    rate, bad = done.stdout.split()
+    if int(bad):
+        raise RuntimeError(f"{int(bad)} answers were not 200")
+    return float(rate)
+
+
 class _Connection(asyncio.Protocol):
-    def __init__(self, request: bytes, until: float) -> None:
-        self._request = request
+    def __init__(self, request: bytes, until: float, token: bytes = b"") -> None:
+        self._template = request
+        self._request = _with_token(request, token) if token else request
+        self._chained = bool(token)
         self._until = until
         self._received = b""
         self._expected = 0
@@ -69,6 +94,9 @@ class _Connection(asyncio.Protocol):
             return
         self.answers += 1
         self.bad += not self._received.startswith(b"HTTP/1.1 200")
+        if self._chained:
+            token = self._received.partition(b'"refresh_token":"')[2].partition(b'"')[0]
+            self._request = _with_token(self._template, token)
         self._received, self._expected = b"", 0
         if time.perf_counter() < self._until:
             self._transport.write(self._request)
@@ -79,12 +107,18 @@ class _Connection(asyncio.Protocol):
         self.closed.set_result(None)
 
 
-async def _run(port: int, seconds: float, connections: int, request: bytes) -> tuple[float, int]:
+def _with_token(template: bytes, token: bytes) -> bytes:
+    head, _, form = template.partition(b"\r\n\r\n")
+    form = form.replace(b"@TOKEN@", token)
+    return head.replace(b"@LENGTH@", b"%d" % len(form)) + b"\r\n\r\n" + form
+
+
+async def _run(port: int, seconds: float, connections: int, request: bytes, tokens: list[str]) -> tuple[float, int]:
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
     made = [
-        (await loop.create_connection(lambda: _Connection(request, start + seconds), "127.0.0.1", port))[1]
-        for _ in range(connections)
+        (await loop.create_connection(partial(_Connection, request, start + seconds, token), "127.0.0.1", port))[1]
+        for token in [each.encode() for each in tokens] or [b""] * connections
     ]
     await asyncio.gather(*(connection.closed for connection in made))
     taken = time.perf_counter() - start
@@ -96,7 +130,7 @@ def main() -> None:
 
     port, seconds, connections, core = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     os.sched_setaffinity(0, {core})
-    rate, bad = uvloop.run(_run(port, seconds, connections, sys.stdin.buffer.read()))
+    rate, bad = uvloop.run(_run(port, seconds, connections, sys.stdin.buffer.read(), sys.argv[5:]))
     print(rate, bad)
 
 

@@ -16,6 +16,7 @@ QUESTIONS = (
     "relation_decision",
     "policy_decision",
     "access_evaluation",
+    "authorization_server",
     "what_can",
     "model_memory",
     "registrations",

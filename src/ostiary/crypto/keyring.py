@@ -83,6 +83,7 @@ class KeyRing:
         self._held: tuple[_Held, ...] = ()
         self._verifier: Verifier | None = None
         self._verifier_until = 0
+        self._published: tuple[Verifier, dict[str, Any]] | None = None
 
     async def load(self) -> None:
         """Read the keys, and make the first of each algorithm that has none; it signs at once.
@@ -141,7 +142,10 @@ class KeyRing:
 
     def jwks(self, now: int) -> dict[str, Any]:
         """The JWK Set to publish (RFC 7517, section 5): public keys with ``kid``, ``alg`` and ``use``."""
-        return {"keys": [key.public_jwk() for key in self.verification_keys(now)]}
+        verifier = self.verifier(now)
+        if self._published is None or self._published[0] is not verifier:
+            self._published = verifier, {"keys": [key.public_jwk() for key in self.verification_keys(now)]}
+        return self._published[1]
 
     async def list(self) -> Sequence[SigningKey]:
         """Every key that is stored, the oldest first."""

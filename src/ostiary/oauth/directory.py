@@ -90,8 +90,10 @@ class Directory:
     async def find(self, client_id: str) -> Client | None:
         """The client of this id."""
         found = await self._store.get(client_id)
-        if not self._is_document(client_id) or (found is not None and found.source != "document"):
+        if found is not None and found.source != "document":
             return found
+        if not self._is_document(client_id):
+            return None  # also where such clients were taken before, and are not any more
         described = await self._described.get(client_id, self._clock(), self._describe)
         if described is None:
             return None  # what was known of it before does not count: it may have been taken down

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ostiary.accounts import AccountStore
 from ostiary.authorization import Authorizer
@@ -17,12 +18,13 @@ from ostiary.oauth.authorize import Authorize
 from ostiary.oauth.bearer import BearerTokens
 from ostiary.oauth.claims import PersonalClaims
 from ostiary.oauth.client_auth import ClientAuthentication
-from ostiary.oauth.client_store import ClientStore
+from ostiary.oauth.client_store import Catalogue, ClientStore
 from ostiary.oauth.clients import Clients
 from ostiary.oauth.codes import Codes
 from ostiary.oauth.consents import Consents
 from ostiary.oauth.device import DeviceCodeGrant, Devices
 from ostiary.oauth.directory import Directory
+from ostiary.oauth.discovery import server_metadata
 from ostiary.oauth.dpop import DpopProofs
 from ostiary.oauth.grants.authorization_code import AuthorizationCodeGrant
 from ostiary.oauth.grants.client_credentials import ClientCredentialsGrant
@@ -113,6 +115,8 @@ class AuthorizationServer:
         self.registration = Registration(db, self.store, self.directory, sealer, oauth, url)
         self.end_session = EndSession(db, self.directory, issuer, subjects, url)
         self.logout_tokens = LogoutTokens(db, self.directory, issuer, guarded, clock, url)
+        self._settings = settings
+        self._document: tuple[Catalogue, dict[str, Any]] | None = None
         self.sweeps: Sequence[Sweep] = (
             codes.sweep,
             requests.sweep,
@@ -121,3 +125,10 @@ class AuthorizationServer:
             sweep_spent,
             sweep_ended,
         )
+
+    async def discovery(self) -> dict[str, Any]:
+        """The discovery document, made anew when an API changes."""
+        catalogue = await self.store.catalogue()
+        if self._document is None or self._document[0] is not catalogue:
+            self._document = catalogue, server_metadata(self._settings, catalogue)
+        return self._document[1]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from ostiary.oauth.discovery import resource_metadata, server_metadata
+from ostiary.oauth.discovery import resource_metadata
 from ostiary.web import answers
 from ostiary.web.endpoints.shown import knocking, nobody, shown
 from ostiary.web.exchange import Exchange
@@ -77,8 +77,7 @@ async def delete_registration(exchange: Exchange) -> Response:
 
 
 async def discovery(exchange: Exchange) -> Response:
-    catalogue = await exchange.use.oauth.store.catalogue()
-    return _public(server_metadata(exchange.use.settings, catalogue))
+    return _public(await exchange.use.oauth.discovery())
 
 
 async def protected_resource(exchange: Exchange) -> Response:
