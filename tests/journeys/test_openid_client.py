@@ -57,7 +57,7 @@ class Browser:
         """Where the browser ends up, once whatever was asked is allowed."""
         answer = self.http.get(url)
         while True:
-            location = answer.headers.get("location", "")
+            location: str = answer.headers.get("location", "")
             if location.startswith(REDIRECT):
                 return location
             if answer.status_code == 200:
