@@ -84,7 +84,7 @@ def _client_credentials(port: int, known: Known, paths: Paths, seconds: float) -
 
 def _refresh(port: int, known: Known, paths: Paths, seconds: float) -> float:
     form = urlencode({"grant_type": "refresh_token", **_client(known["web"])}) + "&refresh_token=@TOKEN@"
-    tokens = [known["refresh"].pop() for _ in range(2)]
+    tokens = [known["refresh"].pop() for _ in range(CONNECTIONS)]
     return rotations_per_second(port, paths["token"], form, tokens, seconds)
 
 
@@ -130,7 +130,7 @@ async def _seed(folder: Path, port: int) -> Known:
         )
         web = await new_application(ostiary, trusted=True, id_token_signed_response_alg="ES256")
         person = await new_person(ostiary)
-        tokens = [await web.tokens(person, scope=_SCOPE) for _ in range(16)]
+        tokens = [await web.tokens(person, scope=_SCOPE) for _ in range(40)]
         from ostiary.oauth import ClientChange
 
         change = ClientChange({"token_endpoint_auth_method": method})

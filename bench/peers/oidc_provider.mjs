@@ -57,7 +57,7 @@ const seed = async () => {
   const now = Math.floor(Date.now() / 1000);
   const scope = "openid email offline_access";
   const made = { refresh: [], access: [] };
-  for (let at = 0; at < 16; at += 1) {
+  for (let at = 0; at < 40; at += 1) {
     const grant = new provider.Grant({ clientId: "bench", accountId: `person${at}` });
     grant.addOIDCScope(scope);
     const common = {

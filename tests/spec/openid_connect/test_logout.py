@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from ostiary.app import Ostiary
+from tests.conftest import OpenInstallation
 from tests.support.http_servers import Reply, serve_http
 from tests.support.installation import new_person
 from tests.support.oauth import claims_of, header_of, new_application
@@ -131,3 +132,15 @@ async def test_frontchannel_the_page_tells_in_frames(server: Ostiary) -> None:
     assert f"sid={claims_of(tokens['id_token'])['sid']}" in page.text
     assert "frame-src https://app.example" in page.headers["content-security-policy"]
     assert 'href="https://app.example/bye"' in page.text
+
+
+async def test_sessions_in_every_store_are_told_of(installation: OpenInstallation) -> None:
+    ostiary = await installation()
+    async with serve_http() as application:
+        app = await new_application(ostiary, backchannel_logout_uri=application.url + "/logout")
+        person = await new_person(ostiary)
+        tokens = await app.tokens(person, scope="openid")
+        await person.client.post("/logout", data={"csrf_token": person.csrf})
+        assert (await app.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+        await ostiary.use.oauth.logout_tokens.deliver_due()
+        assert len(application.requests) == 1
