@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlencode
 import httpx
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -99,7 +100,10 @@ class Weather:
     async def backchannel(self, request: Request) -> Response:
         """OpenID Connect Back-Channel Logout: whoever's session has ended there is signed out here too."""
         form = parse_qs((await request.body()).decode())
-        claims = await self._verified(form.get("logout_token", [""])[0])
+        try:
+            claims = await self._verified(form.get("logout_token", [""])[0], "logout+jwt")
+        except (JoseError, ValueError):
+            return Response(status_code=400)
         if _LOGGED_OUT not in claims.get("events", {}) or "nonce" in claims or claims["aud"] != self._client[0]:
             return Response(status_code=400)
         self.sessions = {
@@ -132,9 +136,11 @@ class Weather:
                 self._metadata = (await http.get(f"{self._issuer}/.well-known/openid-configuration")).json()
         return self._metadata
 
-    async def _verified(self, token: str) -> dict[str, Any]:
+    async def _verified(self, token: str, typ: str = "JWT") -> dict[str, Any]:
         async with httpx.AsyncClient() as http:
             keys = KeySet.import_key_set((await http.get((await self._discovered())["jwks_uri"])).json())
         found = jwt.decode(token, keys, algorithms=_ALGORITHMS)
+        if found.header.get("typ") != typ:
+            raise ValueError("a token of another type")
         jwt.JWTClaimsRegistry(iss={"essential": True, "value": self._issuer}).validate(found.claims)
         return found.claims

@@ -209,3 +209,27 @@ def test_an_answer_by_form_post_goes_on_by_itself(
         visitor.open(f"/oauth/authorize?{query}")
     assert "code=ost_ac_" in (posted.value.post_data or "")
     visitor.complaints.clear()  # this application takes no POST there
+
+
+def test_a_forged_logout_token_signs_nobody_out(
+    live_server: LiveServer, new_visitor: NewVisitor, served: Served
+) -> None:
+    """Nor does anything else that Ostiary has signed: each kind of token has a type of its own."""
+    import httpx
+
+    from ostiary.crypto import Key, jose
+    from tests.support.oauth import claims_of
+
+    live_server.call(new_person(live_server.ostiary, ADA))
+    signed_in(new_visitor(), served)
+    (session,) = served.weather.sessions.values()
+    id_token, access_token = session["tokens"]["id_token"], session["tokens"]["access_token"]
+    claims = claims_of(id_token) | {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}
+    del claims["nonce"]
+    forged = jose.sign(claims, key=Key.generate("ES256"), typ="logout+jwt")
+    header, payload, signature = id_token.split(".")
+    unsigned = f"eyJhbGciOiJub25lIiwidHlwIjoibG9nb3V0K2p3dCJ9.{payload}."
+    for token in (forged, unsigned, id_token, access_token, f"{header}.{payload}.{signature[:-4]}AAAA", "", "x"):
+        answer = httpx.post(f"{served.url}/backchannel", data={"logout_token": token})
+        assert answer.status_code == 400, token
+    assert len(served.weather.sessions) == 1

@@ -13,7 +13,7 @@ from ostiary.app import Ostiary
 from ostiary.authorization import Resource
 from ostiary.authorization.entities import EntityWrite
 from ostiary.crypto import Verifier, parse_key_set
-from tests.support.installation import new_person
+from tests.support.installation import new_client, new_person
 from tests.support.oauth import answered, claims_of, header_of, new_application
 from tests.support.time import ManualClock
 
@@ -232,3 +232,16 @@ async def test_3_3_hybrid_is_off_unless_set(sqlite_url: str, clock: ManualClock)
             "/oauth/authorize", params=app.request(response_type="code id_token", response_mode="query")
         )
         assert answered(refused)["error"] == "invalid_request"
+
+
+async def test_prompt_create_leads_to_the_sign_up_and_a_hint_to_a_name(server: Ostiary) -> None:
+    """Initiating User Registration via OpenID Connect 1.0; section 3.1.2.1 for ``login_hint``."""
+    app, client = await new_application(server), new_client(server)
+
+    async def led(**changed: str) -> str:
+        answer = await client.get("/oauth/authorize", params=app.request(**changed))
+        return str((await client.get(answer.headers["location"])).headers["location"])
+
+    assert (await led(prompt="create")).startswith("/register?next=%2Fconsent")
+    location = await led(login_hint="ada@example.com")
+    assert 'value="ada@example.com"' in (await client.get(location)).text
