@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.attacks.conftest import SignedIn
 from tests.attacks.hostile_site import FOREIGN, SIBLING, HostileSite
 from tests.support.installation import LiveServer
+from tests.support.oauth import new_application
 
 PAGES = ["/login", "/register", "/account", "/account/password", "/docs", "/nowhere"]
 
@@ -17,17 +20,21 @@ def test_no_page_is_shown_in_a_frame(
 ) -> None:
     """A frame of a foreign site has no session cookie either; one of a sibling has, and it is of no use."""
     visitor, _ = signed_in()
-    frames = "".join(f'<iframe src="{app.url}{path}"></iframe>' for path in PAGES)
+    application = app.call(new_application(app.ostiary))
+    visitor.page.goto(f"{app.url}/oauth/authorize?{urlencode(application.request())}")
+    pages = [*PAGES, visitor.page.url.removeprefix(app.url)]
+    assert pages[-1].startswith("/consent?")
+    frames = "".join(f'<iframe src="{app.url}{path}"></iframe>' for path in pages)
     hostile_site.page("/", frames + '<iframe src="/shown"></iframe>')
     hostile_site.page("/shown", "<main>Shown</main>")
     app.requests.clear()
     visitor.page.goto(hostile_site.https(host), wait_until="load")
     framed = [request for request in app.requests if request.headers.get("sec-fetch-dest") == "iframe"]
-    assert {request.target for request in framed} >= set(PAGES)
+    assert {request.target for request in framed} >= set(pages)
     with_cookie = {any("ostiary_session=" in cookie for cookie in request.cookies) for request in framed}
     assert with_cookie == {host == SIBLING}
     shown = [frame.locator("main").count() for frame in visitor.page.main_frame.child_frames]
-    assert shown == [0] * len(PAGES) + [1], "of all frames the attacker's own alone shows a page"
+    assert shown == [0] * len(pages) + [1], "of all frames the attacker's own alone shows a page"
 
 
 def test_the_window_that_another_site_opens_is_out_of_its_reach(
