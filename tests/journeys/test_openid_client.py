@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from ostiary.oauth import ApiCreate, ClientCreate
+from tests.support import services
 from tests.support.installation import PASSWORD, LiveServer, new_person
 
 FOLDER = Path(__file__).parents[1] / "clients" / "openid-client"
@@ -40,7 +41,7 @@ def node() -> str:
     """Node, with the package and what it needs installed as the lock file says."""
     found, npm = shutil.which("node"), shutil.which("npm")
     if found is None or npm is None:
-        pytest.skip("there is no Node here")
+        services.missing("Node", "PATH", "no node and npm on PATH")
     subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--silent"], cwd=FOLDER, check=True, timeout=180)
     return found
 

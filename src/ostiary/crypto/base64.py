@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from hashlib import sha256
 
 
 def encode_unpadded(raw: bytes) -> str:
     """``raw`` as PHC strings have it: the standard alphabet, without padding."""
     return b64encode(raw).rstrip(b"=").decode()
+
+
+def sha256_url(octets: bytes) -> str:
+    """The SHA-256 of ``octets`` in base64url without padding, as thumbprints and challenges have it."""
+    return urlsafe_b64encode(sha256(octets).digest()).rstrip(b"=").decode()
 
 
 def decode_unpadded(text: str) -> bytes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import ipaddress
 from urllib.parse import unquote
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from ostiary.crypto.base64 import sha256_url
 from ostiary.errors import InvalidRequest
 
 _MAX = 16_384
@@ -29,7 +29,7 @@ class Certificate:
     def __init__(self, parsed: x509.Certificate, der: bytes) -> None:
         self._parsed = parsed
         self.der = der
-        self.thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+        self.thumbprint = sha256_url(der)
 
     @classmethod
     def from_der(cls, der: bytes) -> Certificate:

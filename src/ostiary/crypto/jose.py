@@ -268,7 +268,7 @@ def _check_claims(
 ) -> None:
     if claims.get("iss") != issuer:
         raise InvalidToken("The token is from another issuer.")
-    if audience is not None and not _is_for(claims.get("aud"), audience):
+    if audience is not None and not is_for(claims.get("aud"), audience):
         raise InvalidToken("The token is for another audience.")
     if claims["exp"] * SECOND + leeway <= now:
         raise InvalidToken("The token has expired.")
@@ -277,10 +277,11 @@ def _check_claims(
         raise InvalidToken("The token is not valid yet.")
 
 
-def _is_for(intended: object, audience: str | Collection[str]) -> bool:
+def is_for(intended: object, audience: str | Collection[str]) -> bool:
+    """Whether an ``aud`` names this audience, or one of these (RFC 7519 section 4.1.3)."""
     if isinstance(audience, str):
         return intended == audience or (isinstance(intended, list) and audience in intended)
-    return any(_is_for(intended, each) for each in audience)
+    return any(is_for(intended, each) for each in audience)
 
 
 def _decode_json(octets: bytes) -> dict[str, Any]:

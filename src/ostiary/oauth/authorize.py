@@ -32,14 +32,15 @@ from ostiary.oauth.faults import (
 from ostiary.oauth.issuing import Issuer
 from ostiary.oauth.model import Authorized, Client, scope_text
 from ostiary.oauth.parameters import AuthorizationRequest, Parameters, ReplyTo, Rules, parse_request, reply_to
-from ostiary.oauth.request_objects import RequestObjects
+from ostiary.oauth.request_objects import RequestObjects, require_no_object
 from ostiary.oauth.requests import URN, AuthorizationRequests, Waiting
 from ostiary.oauth.subjects import Subjects
-from ostiary.sessions import Sessions
+from ostiary.sessions import Session, Sessions
 from ostiary.sessions.applications import note_known
 from ostiary.settings import Settings
 
 _JARM_TTL = 600
+_OF_THE_CLIENT = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -83,8 +84,8 @@ class ConsentNeeded(msgspec.Struct, frozen=True):
     """The person has to be asked.
 
     Attributes:
-        scopes: by name, what each of them lets the application do; None where that is a page's own to say.
-        apis: which API each of those belongs to, by name.
+        scopes: by name, what each of them lets the application do, and the name of its API; None where that is a page's
+            own to say.
         remembered: those that were allowed before.
     """
 
@@ -152,15 +153,16 @@ class Authorize:
             if secret is None:
                 raise PageError(InvalidRequestUri.title)
             return Continue(secret)
-        if client is not None and ("request" in parameters or request_uri):
-            parameters = await self._opened(client, parameters, caller.at)
+        signed = "request" in parameters or bool(request_uri)
+        if client is not None and signed:
+            parameters = await self._request_objects.open(client, parameters, caller.at)
         reply = reply_to(client, parameters)
         try:
             if reply.client.metadata.require_pushed_authorization_requests:
                 raise InvalidRequest("This client has to push its requests first (RFC 9126).")
-            if reply.client.metadata.require_signed_request_object and "request" not in parameters:
-                self._request_objects.require_signed(reply.client, parameters)
-            return await self._begun(caller, reply, self._plain(parameters))
+            if not signed:
+                require_no_object(reply.client)
+            return await self._begun(caller, reply, _plain(parameters))
         except OstiaryError as fault:
             return await self._refused(reply, fault, caller.at)
 
@@ -209,10 +211,6 @@ class Authorize:
         account_id = caller.require_person()
         await self._requests.choose((await self._waiting(secret, caller.at))[0], account_id)
 
-    async def client_of(self, secret: str, now: int) -> Client:
-        """Who asks, by the secret of the request. Raises NotFound: it has ended."""
-        return (await self._waiting(secret, now))[1].client
-
     async def _begun(self, caller: Caller, reply: ReplyTo, parameters: dict[str, str]) -> Outcome:
         request = await self._parsed(reply, parameters)
         outcome = await self._decided(caller, request, None)
@@ -246,23 +244,15 @@ class Authorize:
             OstiaryError: it could not be granted to anybody.
         """
         if "request" in parameters or "request_uri" in parameters:
-            parameters = await self._opened(client, parameters, now)
-        elif client.metadata.require_signed_request_object:
-            self._request_objects.require_signed(client, parameters)
-        plain = self._plain(parameters)
+            parameters = await self._request_objects.open(client, parameters, now)
+        else:
+            require_no_object(client)
+        plain = _plain(parameters)
         try:
             await self._parsed(reply_to(client, plain), plain)
         except PageError as fault:
             raise InvalidRequest(fault.detail, field="redirect_uri") from None
         return plain
-
-    async def _opened(self, client: Client, parameters: Parameters, now: int) -> dict[str, str]:
-        return await self._request_objects.open(client, parameters, now)
-
-    def _plain(self, parameters: Parameters) -> dict[str, str]:
-        """The parameters that count, without what authenticates a client."""
-        hidden = ("client_secret", "client_assertion", "client_assertion_type", "request")
-        return {name: value for name, value in parameters.items() if name not in hidden}
 
     async def _decided(
         self, caller: Caller, request: AuthorizationRequest, waiting: Waiting | None
@@ -333,9 +323,11 @@ class Authorize:
         self, caller: Caller, request: AuthorizationRequest, waiting: Waiting | None, *, asked: bool
     ) -> Answer:
         client, account_id = request.client, caller.require_person()
-        authorized = await self._authorized(caller, request)
+        found = await self._sessions.of_caller(caller)
+        if found is None or found.account is None:
+            raise LoginRequired
+        authorized = self._authorized(caller, request, found.session)
         await self._issuer.ready()
-        account = await self._account(caller)
         async with self._db.transaction() as tx:
             if waiting is not None and not await self._requests.end(tx, waiting):
                 raise InteractionRequired("This request was answered a moment ago.")
@@ -350,27 +342,25 @@ class Authorize:
                 challenge=request.challenge,
                 authorized=authorized,
             )
-            if authorized.session_id is not None and authorized.sid is not None:
-                await note_known(
-                    tx,
-                    caller.at,
-                    session_id=authorized.session_id,
-                    client_id=client.id,
-                    account_id=account_id,
-                    subject=self._subjects.of(client, account_id),
-                    sid=authorized.sid,
-                    expires_at=authorized.session_expires_at,
-                )
+            await note_known(
+                tx,
+                caller.at,
+                session_id=found.session.id,
+                client_id=client.id,
+                account_id=account_id,
+                subject=self._subjects.of(client, account_id),
+                sid=self._subjects.sid(client, found.session.id),
+                expires_at=found.session.expires_at,
+            )
             facts = {"client": client.id, "scope": authorized.scope, "asked": asked}
             await record(tx, caller.at, Event.CLIENT_AUTHORIZED, caller.actor, account_id, **facts)
         answered = {"code": code}
         if request.hybrid:
+            account = Account(*found.account)  # type: ignore[arg-type]  # read by the names of its fields
             answered["id_token"] = await self._issuer.id_token(client, account, authorized, caller.at, code=code)
         return self._answer(request.reply, answered, caller.at)
 
-    async def _authorized(self, caller: Caller, request: AuthorizationRequest) -> Authorized:
-        found = await self._sessions.of_caller(caller)
-        session = None if found is None else found.session
+    def _authorized(self, caller: Caller, request: AuthorizationRequest, session: Session) -> Authorized:
         return Authorized(
             scope=scope_text(request.scopes),
             resources=request.resources,
@@ -379,18 +369,12 @@ class Authorize:
             amr=caller.amr,
             acr=caller.acr,
             authenticated_at=caller.authenticated_at or 0,
-            session_id=None if session is None else session.id,
-            session_expires_at=0 if session is None else session.expires_at,
-            sid=None if session is None else self._subjects.sid(request.client, session.id),
+            session_id=session.id,
+            session_expires_at=session.expires_at,
+            sid=self._subjects.sid(request.client, session.id),
             binding=f"jkt:{request.dpop_jkt}" if request.dpop_jkt else "",
             details=request.details,
         )
-
-    async def _account(self, caller: Caller) -> Account:
-        found = await self._sessions.of_caller(caller)
-        if found is None or found.account is None:
-            raise LoginRequired
-        return Account(*found.account)  # type: ignore[arg-type]  # read by the names of its fields
 
     async def _refused(self, reply: ReplyTo, fault: OstiaryError, now: int, waiting: Waiting | None = None) -> Answer:
         """The error, for the client; what is a fault of ours, or of the moment, is not its business."""
@@ -419,6 +403,11 @@ def reachable_levels(settings: Settings) -> frozenset[str]:
     """The levels that somebody can reach here: AAL3 takes authenticators whose make is known."""
     hardware = settings.passkeys.attestation == "enterprise"
     return frozenset(("aal1", "aal2", "aal3") if hardware else ("aal1", "aal2"))
+
+
+def _plain(parameters: Parameters) -> dict[str, str]:
+    """The parameters that count, without what authenticates a client."""
+    return {name: value for name, value in parameters.items() if name not in _OF_THE_CLIENT}
 
 
 def _unattended(needed: SignInNeeded | ConsentNeeded) -> OstiaryError:

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from ostiary.base.clock import SECOND
+from ostiary.crypto import jose
 from ostiary.database import Database
 from ostiary.errors import InvalidToken, Unauthenticated
 from ostiary.oauth.issuing import OPAQUE_PREFIX, Issuer, binding_of
 from ostiary.oauth.proofs import Proofs, Shown
-from ostiary.oauth.spent import spend
+from ostiary.oauth.spent import spend_all
 from ostiary.tokens import RefreshFamily, RefreshTokens
 
 
@@ -51,7 +52,7 @@ class BearerTokens:
         """
         if token.startswith(OPAQUE_PREFIX):
             found = await self._issuer.opaque(self._db, token, now)
-            if found is None or (audience is not None and not _is_for(found.get("aud"), audience)):
+            if found is None or (audience is not None and not jose.is_for(found.get("aud"), audience)):
                 raise InvalidToken
             claims = found
         else:
@@ -78,8 +79,8 @@ class BearerTokens:
         spends = self._proofs.possession(binding_of(opened.claims), token, scheme, shown, now)
         if spends:
             async with self._db.transaction(durable=False) as tx:
-                fresh = [await spend(tx, each) for each in spends]
-            if not all(fresh):
+                fresh = await spend_all(tx, spends)
+            if not fresh:
                 raise InvalidToken("This proof was used before.")
         return opened
 
@@ -87,7 +88,3 @@ class BearerTokens:
 def lasts(claims: dict[str, Any], now: int) -> int:
     """How many seconds a token has left."""
     return max(0, int(claims["exp"]) - now // SECOND)
-
-
-def _is_for(intended: object, audience: str) -> bool:
-    return intended == audience or (isinstance(intended, list) and audience in intended)

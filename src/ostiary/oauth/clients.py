@@ -25,8 +25,8 @@ from ostiary.oauth.model import Client, ClientMetadata, ClientSecret
 from ostiary.permissions import Permission
 
 MAX_SECRETS = 10
-MAX_OVERLAP = 90 * 86_400
-"""How long the secrets before a rotation may be good, in seconds."""
+MAX_SECONDS = 3_600 * 86_400
+"""How far ahead the end of a secret may lie: some ten years."""
 SECRET_PREFIX = "ost_cs_"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,127}")
 
@@ -197,7 +197,7 @@ class Clients:
             raise Conflict(f"This client proves itself by {client.metadata.token_endpoint_auth_method}.")
         for field in ("overlap", "expires_in"):
             seconds = getattr(new, field)
-            if seconds is not None and not 0 <= seconds <= MAX_OVERLAP * 40:
+            if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
                 raise InvalidRequest("A number of seconds.", field=field)
         if len(client.secrets) >= MAX_SECRETS:
             raise Conflict(f"A client has at most {MAX_SECRETS} secrets; remove one.")

@@ -33,7 +33,7 @@ from ostiary.oauth.grants.face import Given, TokenRequest
 from ostiary.oauth.grants.families import begin_family, bound
 from ostiary.oauth.grants.narrowing import narrowed
 from ostiary.oauth.model import DEVICE_CODE, Authorized, Client, GrantType, scope_text
-from ostiary.oauth.spent import spend
+from ostiary.oauth.spent import spend_all
 from ostiary.settings import OAuthSettings
 from ostiary.tokens import RefreshTokens
 
@@ -126,8 +126,8 @@ class Devices:
         target_of(client, scopes, resources, catalogue, self._issuer_url)
         device_code, user_code = new_token("ost_dc_"), "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
         async with self._db.transaction() as tx:
-            fresh = [await spend(tx, each) for each in authenticated.spends]
-            if all(fresh):
+            fresh = await spend_all(tx, authenticated.spends)
+            if fresh:
                 await tx.execute(
                     "INSERT INTO device_codes (code_hash, user_code, client_id, requested, denied, seconds, polled_at,"
                     " created_at, expires_at) VALUES (:hash, :user_code, :client_id, :requested, 0, :seconds, 0, :now,"
@@ -140,7 +140,7 @@ class Devices:
                     now=caller.at,
                     expires_at=caller.at + self._ttl * SECOND,
                 )
-        if not all(fresh):
+        if not fresh:
             raise InvalidClient("This assertion was used before.")
         shown = f"{user_code[:4]}-{user_code[4:]}"
         page = f"{self._issuer_url}/device"
@@ -152,23 +152,9 @@ class Devices:
         Raises:
             InvalidChallenge: there is none, or it has been answered.
         """
-        caller.require_person()
+        client, requested = await self._waiting(caller, typed)
         user_code = _plain(typed)
-        waiting = await self._db.fetch_one(
-            _Waiting,
-            "SELECT client_id, requested FROM device_codes"
-            " WHERE user_code = :code AND account_id IS NULL AND denied = 0 AND expires_at > :now",
-            code=user_code,
-            now=caller.at,
-        )
-        client = None if waiting is None else await self._directory.find(waiting.client_id)
-        if waiting is None or client is None:
-            raise InvalidChallenge(
-                "This code is not known, has expired, or was used. Look at the device again.", field="user_code"
-            )
-        requested = msgspec.json.decode(waiting.requested, type=_Requested)
-        catalogue = await self._store.catalogue()
-        shown = described(requested.scopes, requested.resources, catalogue)
+        shown = described(requested.scopes, requested.resources, await self._store.catalogue())
         return Asked(client, shown, f"{user_code[:4]}-{user_code[4:]}")
 
     async def decide(self, caller: Caller, typed: str, *, allow: bool) -> Client:
@@ -178,40 +164,49 @@ class Devices:
             InvalidChallenge: as ``asked``, or it was answered a moment ago.
         """
         account_id = caller.require_person()
-        asked = await self.asked(caller, typed)
-        scopes = tuple(scope for scope, _, _ in asked.scopes)
+        client, requested = await self._waiting(caller, typed)
+        authorized = Authorized(
+            scope=scope_text(requested.scopes),
+            resources=requested.resources,
+            amr=caller.amr,
+            acr=caller.acr,
+            authenticated_at=caller.authenticated_at or 0,
+        )
         async with self._db.transaction() as tx:
-            row = await tx.fetch_one(
-                _Waiting,
-                "UPDATE device_codes SET account_id = :account_id, denied = :denied, authorized = requested"
-                " WHERE user_code = :code AND account_id IS NULL AND denied = 0 AND expires_at > :now"
-                " RETURNING client_id, requested",
+            decided = await tx.execute(
+                "UPDATE device_codes SET account_id = :account_id, denied = :denied, authorized = :authorized"
+                " WHERE user_code = :code AND client_id = :client_id AND account_id IS NULL AND expires_at > :now",
                 account_id=account_id,
                 denied=0 if allow else 1,
-                code=_plain(typed),
-                now=caller.at,
-            )
-            if row is None:
-                raise InvalidChallenge("This code was answered a moment ago.", field="user_code")
-            requested = msgspec.json.decode(row.requested, type=_Requested)
-            authorized = Authorized(
-                scope=scope_text(requested.scopes),
-                resources=requested.resources,
-                amr=caller.amr,
-                acr=caller.acr,
-                authenticated_at=caller.authenticated_at or 0,
-            )
-            await tx.execute(
-                "UPDATE device_codes SET authorized = :authorized WHERE user_code = :code",
                 authorized=msgspec.json.encode(authorized),
                 code=_plain(typed),
+                client_id=client.id,
+                now=caller.at,
             )
+            if decided != 1:
+                raise InvalidChallenge("This code was answered a moment ago.", field="user_code")
             event = Event.CLIENT_AUTHORIZED if allow else Event.CLIENT_DENIED
             if allow:
-                await self._consents.remember(tx, caller.at, account_id, asked.client, scopes)
-            facts = {"client": row.client_id, "scope": authorized.scope, "device": True}
+                await self._consents.remember(tx, caller.at, account_id, client, requested.scopes)
+            facts = {"client": client.id, "scope": authorized.scope, "device": True}
             await record(tx, caller.at, event, caller.actor, account_id, **facts)
-        return asked.client
+        return client
+
+    async def _waiting(self, caller: Caller, typed: str) -> tuple[Client, _Requested]:
+        caller.require_person()
+        waiting = await self._db.fetch_one(
+            _Waiting,
+            "SELECT client_id, requested FROM device_codes"
+            " WHERE user_code = :code AND account_id IS NULL AND expires_at > :now",
+            code=_plain(typed),
+            now=caller.at,
+        )
+        client = None if waiting is None else await self._directory.find(waiting.client_id)
+        if waiting is None or client is None:
+            raise InvalidChallenge(
+                "This code is not known, has expired, or was used. Look at the device again.", field="user_code"
+            )
+        return client, msgspec.json.decode(waiting.requested, type=_Requested)
 
     async def sweep(self, tx: Transaction, now: int, limit: int = 500) -> int:
         """Delete up to ``limit`` codes that have expired; returns how many. A device learns of it for a while."""

@@ -12,6 +12,7 @@ import msgspec
 from ostiary.base.clock import MINUTE, SECOND
 from ostiary.base.tokens import equal
 from ostiary.crypto import ALGORITHMS, Key, jose
+from ostiary.crypto.base64 import sha256_url
 from ostiary.errors import InvalidToken
 from ostiary.oauth.faults import InvalidDpopProof, UseDpopNonce
 from ostiary.oauth.spent import Spend
@@ -28,7 +29,7 @@ class DpopProofs:
     def __init__(self, key: bytes, *, nonce: bool) -> None:
         """``nonce``: each proof has to have one of ours."""
         self._key = key
-        self._required = nonce
+        self.nonce_required = nonce
 
     def check(self, proof: str, method: str, url: str, now: int, *, token: str | None = None) -> tuple[str, Spend]:
         """The thumbprint of the key that a proof is made with, and what has to be spent so that it counts once.
@@ -50,7 +51,7 @@ class DpopProofs:
             raise InvalidDpopProof("The proof lacks jti or iat.")
         if claims.get("htm") != method or not _is_url(claims.get("htu"), url):
             raise InvalidDpopProof("The proof is for another request.")
-        if token is not None and claims.get("ath") != _hash(token):
+        if token is not None and claims.get("ath") != sha256_url(token.encode("ascii", "replace")):
             raise InvalidDpopProof("The proof is for another access token.")
         self._check_nonce(claims.get("nonce"), now)
         if abs(now - issued * SECOND) > LIFETIME:
@@ -64,12 +65,8 @@ class DpopProofs:
         mac = hmac.digest(self._key, window, hashlib.sha256)[:16]
         return base64.urlsafe_b64encode(window + mac).rstrip(b"=").decode()
 
-    @property
-    def nonce_required(self) -> bool:
-        return self._required
-
     def _check_nonce(self, nonce: object, now: int) -> None:
-        if nonce is None and not self._required:
+        if nonce is None and not self.nonce_required:
             return
         good = (self.nonce(now), self.nonce(now - _NONCE_FOR))
         if not isinstance(nonce, str) or not any(equal(nonce.encode(), each.encode()) for each in good):
@@ -78,15 +75,7 @@ class DpopProofs:
 
 def thumbprint_of(key: Key) -> str:
     """The SHA-256 thumbprint of a key (RFC 7638)."""
-    return _digest(msgspec.json.encode(key.required_members()))
-
-
-def _hash(token: str) -> str:
-    return _digest(token.encode("ascii", "replace"))
-
-
-def _digest(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode()
+    return sha256_url(msgspec.json.encode(key.required_members()))
 
 
 def _is_url(claimed: object, url: str) -> bool:

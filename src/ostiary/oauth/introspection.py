@@ -14,7 +14,7 @@ from ostiary.oauth.client_auth import ClientAuthentication, Knocking
 from ostiary.oauth.faults import InvalidClient, UnauthorizedClient
 from ostiary.oauth.issuing import OPAQUE_PREFIX, Issuer
 from ostiary.oauth.model import Client
-from ostiary.oauth.spent import spend
+from ostiary.oauth.spent import spend_all
 from ostiary.oauth.subjects import Subjects
 from ostiary.tokens import RefreshFamily, RefreshTokens
 
@@ -153,8 +153,8 @@ class Introspection:
         authenticated = await self._authentication(caller, knocking)
         if authenticated.spends:
             async with self._db.transaction(durable=False) as tx:
-                fresh = [await spend(tx, each) for each in authenticated.spends]
-            if not all(fresh):
+                fresh = await spend_all(tx, authenticated.spends)
+            if not fresh:
                 raise InvalidClient("This assertion was used before.")
         return authenticated.client
 

@@ -217,7 +217,6 @@ class Authorized(msgspec.Struct, frozen=True, omit_defaults=True):
     sid: str | None = None
     binding: str = ""
     details: tuple[dict[str, Any], ...] = ()
-    auth_time_wanted: bool = False
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -6,13 +6,10 @@ from ostiary.accounts import AccountStore
 from ostiary.authentication.recognition import Recognised, RequestFacts
 from ostiary.authorization import Authorizer, Caller
 from ostiary.base.clock import SECOND
-from ostiary.crypto import jose
 from ostiary.errors import InvalidToken
 from ostiary.oauth.bearer import BearerTokens
-from ostiary.oauth.issuing import OPAQUE_PREFIX
 from ostiary.oauth.proofs import Shown
 from ostiary.permissions import NAMESPACE
-from ostiary.tokens.access import FIRST_PARTY
 
 
 class ApplicationRecognition:
@@ -51,13 +48,3 @@ class ApplicationRecognition:
             authorizer=self._authorizer,
         )
         return Recognised(caller, account)
-
-
-def is_of_an_application(token: str) -> bool:
-    """Whether a token claims to be one that an application has got: opaque, or naming its client."""
-    if token.startswith(OPAQUE_PREFIX):
-        return True
-    try:
-        return jose.unverified_claims(token).get("client_id") != FIRST_PARTY
-    except InvalidToken:
-        return False

@@ -12,7 +12,7 @@ from ostiary.oauth.client_auth import ClientAuthentication, Knocking
 from ostiary.oauth.faults import InvalidClient
 from ostiary.oauth.proofs import Proofs, Shown
 from ostiary.oauth.requests import AuthorizationRequests
-from ostiary.oauth.spent import spend
+from ostiary.oauth.spent import spend_all
 
 
 class PushedAnswer(msgspec.Struct, frozen=True):
@@ -64,8 +64,8 @@ class PushedRequests:
                 raise InvalidRequest("dpop_jkt names another key than the proof.", field="dpop_jkt")
         parameters = await self._authorize.check(client, parameters, caller.at)
         async with self._db.transaction() as tx:
-            fresh = [await spend(tx, each) for each in spends]
-            request_uri = await self._requests.push(tx, client.id, parameters, caller.at) if all(fresh) else None
+            fresh = await spend_all(tx, spends)
+            request_uri = await self._requests.push(tx, client.id, parameters, caller.at) if fresh else None
         if request_uri is None:
             raise InvalidClient("This assertion or proof was used before.")
         return PushedAnswer(request_uri, self._requests.pushed_ttl)

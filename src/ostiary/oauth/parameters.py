@@ -60,13 +60,11 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
         prompts: OpenID Connect Core section 3.1.2.1.
         max_age: seconds; None for any.
         level: the lowest of the ``acr_values`` that is known here; None where none was asked for.
-        level_essential: it was asked for by the ``claims`` parameter, so nothing less will do.
         dpop_jkt: the key that the code is bound to (RFC 9449 section 10).
         subject_hint: the ``sub`` that ``id_token_hint`` or ``claims`` ask for.
     """
 
     reply: ReplyTo
-    redirect_uri_given: bool
     challenge: str
     hybrid: bool
     scopes: tuple[str, ...]
@@ -75,7 +73,6 @@ class AuthorizationRequest(msgspec.Struct, frozen=True):
     nonce: str | None = None
     max_age: int | None = None
     level: Level | None = None
-    level_essential: bool = False
     claims: dict[str, Any] = {}
     details: tuple[dict[str, Any], ...] = ()
     login_hint: str = ""
@@ -131,7 +128,7 @@ def parse_request(reply: ReplyTo, parameters: Parameters, rules: Rules) -> Autho
     Raises:
         OstiaryError: it may not; the error goes back to the client.
     """
-    found: dict[str, Any] = {"reply": reply, "redirect_uri_given": "redirect_uri" in parameters}
+    found: dict[str, Any] = {"reply": reply}
     for check in _CHECKS:
         found |= check(reply.client, parameters, rules)
     return AuthorizationRequest(**found)
@@ -223,7 +220,6 @@ def _claims(client: Client, parameters: Parameters, rules: Rules) -> dict[str, A
     return {
         "claims": msgspec.to_builtins(claims),
         "level": known[0] if known else None,
-        "level_essential": essential,
     }
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 
+from ostiary.crypto.base64 import sha256_url
 from ostiary.errors import InvalidRequest
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -35,4 +34,4 @@ def challenge_of(verifier: str | None) -> str:
     """
     if verifier is None or not _VERIFIER.fullmatch(verifier):
         raise InvalidRequest("code_verifier is 43 to 128 letters, digits and -._~.", field="code_verifier")
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return sha256_url(verifier.encode())

@@ -31,11 +31,6 @@ class RequestObjects:
         self._directory = directory
         self._issuer = issuer
 
-    def require_signed(self, client: Client, parameters: Mapping[str, str]) -> None:
-        """Raises InvalidRequestObject: this client signs its requests, and this one is not."""
-        if "request" not in parameters:
-            raise InvalidRequestObject("This client has to sign its requests (RFC 9101).")
-
     async def open(self, client: Client, parameters: Mapping[str, str], now: int) -> dict[str, str]:
         """The parameters inside, and no others: what stands beside the object does not count (section 5).
 
@@ -64,7 +59,13 @@ class RequestObjects:
         algorithm = client.metadata.request_object_signing_alg
         if algorithm is not None and jose.names_algorithm(text) != algorithm:
             raise InvalidRequestObject(f"This client signs its requests with {algorithm}.")
-        return {**_as_parameters(claims), "request": "opened"}
+        return _as_parameters(claims)
+
+
+def require_no_object(client: Client) -> None:
+    """A request came without an object. Raises InvalidRequestObject: this client has to sign its requests."""
+    if client.metadata.require_signed_request_object:
+        raise InvalidRequestObject("This client has to sign its requests (RFC 9101).")
 
 
 def _as_parameters(claims: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -28,6 +29,14 @@ async def spend(tx: Transaction, each: Spend) -> bool:
         )
         == 1
     )
+
+
+async def spend_all(tx: Transaction, spends: Iterable[Spend]) -> bool:
+    """Spend each; False as soon as one is spent already."""
+    for each in spends:
+        if not await spend(tx, each):
+            return False
+    return True
 
 
 async def sweep_spent(tx: Transaction, now: int, limit: int = 500) -> int:

@@ -11,13 +11,13 @@ from ostiary.audit import Event, record
 from ostiary.authorization import Caller
 from ostiary.database import Database, Transaction
 from ostiary.errors import InvalidRequest, OstiaryError
-from ostiary.oauth.client_auth import Authenticated, ClientAuthentication, Knocking
+from ostiary.oauth.client_auth import ClientAuthentication, Knocking
 from ostiary.oauth.client_store import ClientStore
 from ostiary.oauth.faults import InvalidClient, UnauthorizedClient, UnsupportedGrantType
 from ostiary.oauth.grants import Given, Grant, TokenRequest
 from ostiary.oauth.issuing import AccessToken, Issuer
 from ostiary.oauth.proofs import Proofs, Shown
-from ostiary.oauth.spent import spend
+from ostiary.oauth.spent import Spend, spend_all
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
@@ -91,7 +91,7 @@ class TokenEndpoint:
                 await self._issuer.store(tx, access, given.family_id)
         return await self._answer(request, given, access)
 
-    async def _redeemed(self, request: TokenRequest, grant: Grant, prepared: Any, spends: Any) -> Given:
+    async def _redeemed(self, request: TokenRequest, grant: Grant, prepared: Any, spends: Iterable[Spend]) -> Given:
         async with self._db.transaction() as tx:
             outcome = await _spent(tx, spends) or await grant.redeem(tx, request, prepared)
             if isinstance(outcome, Given):
@@ -100,7 +100,9 @@ class TokenEndpoint:
             raise outcome
         return outcome
 
-    async def _at_once(self, request: TokenRequest, grant: Grant, given: Given, spends: Any) -> TokenAnswer:
+    async def _at_once(
+        self, request: TokenRequest, grant: Grant, given: Given, spends: tuple[Spend, ...]
+    ) -> TokenAnswer:
         """Where nothing but the proofs is spent, the token is made first, and stored with the rest."""
         access = await self._access(request, given)
         # A token that stands for itself is good whether or not the disk has its record yet.
@@ -161,11 +163,6 @@ class TokenEndpoint:
         await record(tx, request.now, Event.TOKENS_ISSUED, request.caller.actor, account_id, **facts)
 
 
-async def _spent(tx: Transaction, spends: Iterable[Any]) -> OstiaryError | None:
-    for each in spends:
-        if not await spend(tx, each):
-            return InvalidClient("This assertion or proof was used before.")
-    return None
-
-
-__all__ = ["Authenticated", "TokenAnswer", "TokenEndpoint"]
+async def _spent(tx: Transaction, spends: Iterable[Spend]) -> OstiaryError | None:
+    fresh = await spend_all(tx, spends)
+    return None if fresh else InvalidClient("This assertion or proof was used before.")

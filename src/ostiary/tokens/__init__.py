@@ -5,8 +5,16 @@ Owns the table ``refresh_families``. Depends on ``crypto`` for signatures, on ``
 the end of the family. Refuses to know how the sign-in was earned.
 """
 
-from ostiary.tokens.access import AccessClaims, AccessTokens
+from ostiary.tokens.access import AccessClaims, AccessTokens, ApplicationToken
 from ostiary.tokens.refresh import Refreshed, RefreshFamily, RefreshTokens
 from ostiary.tokens.signing_keys import SigningKeys
 
-__all__ = ["AccessClaims", "AccessTokens", "RefreshFamily", "RefreshTokens", "Refreshed", "SigningKeys"]
+__all__ = [
+    "AccessClaims",
+    "AccessTokens",
+    "ApplicationToken",
+    "RefreshFamily",
+    "RefreshTokens",
+    "Refreshed",
+    "SigningKeys",
+]

@@ -13,7 +13,11 @@ from ostiary.settings import TokenSettings
 FIRST_PARTY = "ostiary"
 """The ``client_id`` of tokens that a person got from Ostiary itself, with no application in between."""
 
-_REQUIRED = (*ACCESS_TOKEN_CLAIMS, "sid", "auth_time", "amr", "acr")
+_OF_A_SIGN_IN = ("sid", "auth_time", "amr", "acr")
+
+
+class ApplicationToken(InvalidToken):
+    """A genuine token for us, which an application has got."""
 
 
 class AccessClaims(msgspec.Struct, frozen=True):
@@ -67,6 +71,7 @@ class AccessTokens:
         """What the token says, if it is genuine, for us and in time, and no application's.
 
         Raises:
+            ApplicationToken: all of this, but an application's.
             InvalidToken: it is not; the detail names the check that failed.
         """
         now = self._clock()
@@ -77,8 +82,11 @@ class AccessTokens:
             issuer=self._issuer,
             audience=self._issuer,
             now=now,
-            required=_REQUIRED,
+            required=ACCESS_TOKEN_CLAIMS,
         )
         if claims["client_id"] != FIRST_PARTY:
-            raise InvalidToken("This token is an application's.")
+            raise ApplicationToken("This token is an application's.")
+        for name in _OF_A_SIGN_IN:
+            if not claims.get(name):
+                raise InvalidToken(f"The token lacks {name}.")
         return msgspec.convert(claims, AccessClaims)

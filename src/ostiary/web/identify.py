@@ -6,7 +6,8 @@ from ostiary.authentication.recognition import Recognised
 from ostiary.base.tokens import digest
 from ostiary.credentials.api_key import looks_like_key
 from ostiary.errors import AmbiguousCredentials, InvalidToken, PersonRequired, Unauthenticated
-from ostiary.oauth.own_api import is_of_an_application
+from ostiary.oauth.issuing import OPAQUE_PREFIX
+from ostiary.tokens import ApplicationToken
 from ostiary.web.csrf import session_binding
 from ostiary.web.endpoints.shown import shown
 from ostiary.web.exchange import Exchange
@@ -57,10 +58,13 @@ async def _by_bearer(exchange: Exchange, authorization: str) -> None:
     token = token.strip()
     if looks_like_key(token):
         await _by_key(exchange, token)
-    elif scheme.lower() == "dpop" or is_of_an_application(token):
+    elif scheme.lower() == "dpop" or token.startswith(OPAQUE_PREFIX):
         await _by_application(exchange, authorization)
     else:
-        _accept(exchange, await exchange.use.recognition.by_access_token(token, exchange.facts))
+        try:
+            _accept(exchange, await exchange.use.recognition.by_access_token(token, exchange.facts))
+        except ApplicationToken:
+            await _by_application(exchange, authorization)
 
 
 async def _by_key(exchange: Exchange, key: str) -> None:
