@@ -9,7 +9,7 @@ from ostiary.accounts.model import Account, AccountView, Status, account_view, u
 from ostiary.base.email import EmailAddress, parse_email
 from ostiary.base.ids import new_id
 from ostiary.base.pages import Page, check_limit, decode_cursor, page_of
-from ostiary.database import Database, Transaction, UniqueViolation
+from ostiary.database import Database, Memo, Transaction, UniqueViolation
 from ostiary.errors import InvalidRequest
 
 COLUMNS = ", ".join(Account.__struct_fields__)
@@ -30,10 +30,15 @@ class AccountStore:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._memo: Memo[str, Account] = Memo(db)
 
     async def get(self, account_id: str) -> Account | None:
         """The account with this id."""
-        return await self._db.fetch_one(Account, f"SELECT {COLUMNS} FROM accounts WHERE id = :id", id=account_id)
+
+        async def read() -> Account | None:
+            return await self._db.fetch_one(Account, f"SELECT {COLUMNS} FROM accounts WHERE id = :id", id=account_id)
+
+        return await self._memo.get(account_id, read)
 
     async def get_in(self, tx: Transaction, account_id: str) -> Account | None:
         """The account with this id, as the transaction sees it."""

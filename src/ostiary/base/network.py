@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from ostiary.errors import InvalidRequest
@@ -9,6 +10,7 @@ from ostiary.errors import InvalidRequest
 Network = IPv4Network | IPv6Network
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """What a limit counts by: the address, or for IPv6 its /64, which one subscriber has whole (RFC 6177)."""
     try:

@@ -173,6 +173,8 @@ class SQLiteDatabase(_SQLiteReader, Database):
     """See :meth:`Database.open`."""
 
     dialect: Literal["sqlite"] = "sqlite"
+    joined = False
+    """Whether connections of this process that are not ours commit, too, within a turn of the event loop."""
 
     def __init__(self, reader: sqlite3.Connection, writer: sqlite3.Connection, synchronous: str) -> None:
         super().__init__(reader, RowMakers())
@@ -184,6 +186,7 @@ class SQLiteDatabase(_SQLiteReader, Database):
         self._inside: asyncio.Task[Any] | None = None
         self._batch: _Batch | None = None
         self._committer: asyncio.Task[None] | None = None
+        self._state: int | None = None
         self._data_version = -1
         self._revisions: dict[str, int] = {}
 
@@ -281,13 +284,22 @@ class SQLiteDatabase(_SQLiteReader, Database):
         self._finish(batch, failure)
 
     def _finish(self, batch: _Batch, failure: BaseException | None) -> None:
+        self._state = None
         self._batch = None
         batch.finish(failure)
 
     def state(self) -> int:
-        # The data version changes with every commit of another connection, our own writer's among them.
-        version: int = self._run("PRAGMA data_version", {}).fetchone()[0]
-        return version
+        # The data version changes with every commit of another connection, our own writer's among them. It is asked
+        # once in a turn of the event loop: who tells us of another process's commit does so through a socket, which
+        # is read in the turn after. Our own commits are known of here; those that are not, see `joined`.
+        state = self._state
+        if state is None or SQLiteDatabase.joined:
+            state = self._state = self._run("PRAGMA data_version", {}).fetchone()[0]
+            asyncio.get_running_loop().call_soon(self._forget_state)
+        return state
+
+    def _forget_state(self) -> None:
+        self._state = None
 
     async def revisions(self, *topics: str) -> tuple[int, ...]:
         version = self.state()

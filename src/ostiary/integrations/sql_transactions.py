@@ -19,6 +19,7 @@ from ostiary.database import ForeignKeyViolation, Transaction, UniqueViolation
 from ostiary.database.errors import FAILED
 from ostiary.database.face import R, Value
 from ostiary.database.rows import row_maker
+from ostiary.database.sqlite import SQLiteDatabase
 from ostiary.database.statements import numbered
 from ostiary.errors import ConfigurationError, Unavailable
 
@@ -114,6 +115,7 @@ class JoinedTransaction(Transaction):
             return
         dialect = self._session.get_bind().dialect.name
         if dialect == "sqlite":
+            SQLiteDatabase.joined = True
             joined = await self._lock()
         elif dialect == "postgresql":
             number = "SELECT txid_current()"

@@ -20,11 +20,8 @@ class Opened(msgspec.Struct, frozen=True):
     """A token that counts. ``family``: that it came of; None for a client's own."""
 
     claims: dict[str, Any]
+    scopes: frozenset[str]
     family: RefreshFamily | None
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        return frozenset(str(self.claims.get("scope", "")).split())
 
     @property
     def account_id(self) -> str | None:
@@ -63,7 +60,7 @@ class BearerTokens:
             family = await self._refresh_tokens.get(family_id, now)
             if family is None:
                 raise InvalidToken("What this token came of has ended.")
-        return Opened(claims, family)
+        return Opened(claims, frozenset(str(claims.get("scope", "")).split()), family)
 
     async def shown(self, authorization: str | None, shown: Shown, now: int, *, audience: str) -> Opened:
         """The token in a header ``Authorization``, with the proof that it takes.
