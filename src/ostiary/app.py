@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ostiary.accounts import Account, AccountAdministration, AccountImport, AccountStore, Profiles
-from ostiary.audit import SYSTEM, Event, record
+from ostiary.audit import SYSTEM, DeferredWrites, Event, record
 from ostiary.authentication import (
     ApiKeys,
     Devices,
@@ -164,11 +164,10 @@ class Ostiary:
         return Caller.operator(self.use.authorizer, self.use.clock())
 
     async def start(self) -> None:
-        """Begin the work in the background: mail, the decision log and sweeping."""
+        """Begin the work in the background: mail, logout tokens and sweeping."""
         _ = self.web  # what is wrong with the routes shows now, not at the first request
         work = (
             self.use.mailer.run(self._stop),
-            self.use.authorizer.log.run(self._stop),
             self.use.oauth.logout_tokens.run(self._stop),
             self._sweep(),
         )
@@ -181,7 +180,7 @@ class Ostiary:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         with contextlib.suppress(OstiaryError):  # a database that is gone keeps nobody from closing the rest
-            await self.use.authorizer.log.flush()
+            await self.use.deferred.close()
         self.use.places.close()
         await self.use.http.close()
         if self.use.redis is not None:
@@ -247,7 +246,8 @@ async def _compose(
         issuer=settings.issuer,
         on_failure=_record_failed_message,
     )
-    authorizer = Authorizer(db, clock, settings.decisions)
+    deferred = DeferredWrites(db)
+    authorizer = Authorizer(db, clock, settings.decisions, deferred)
     relations = Relations(db, authorizer, clock)
     accounts = AccountStore(db)
     profiles = Profiles(db, accounts)
@@ -330,7 +330,7 @@ async def _compose(
         settings.recovery,
     )
     oauth = AuthorizationServer(
-        db, clock, settings, master_key, keys, sealer, http, accounts, sessions, refresh_tokens, authorizer
+        db, clock, settings, master_key, keys, sealer, http, accounts, sessions, refresh_tokens, authorizer, deferred
     )
     api_keys = ApiKeyStore(db, Account.__struct_fields__)
     use = UseCases(
@@ -347,7 +347,8 @@ async def _compose(
         passwords=passwords,
         accounts=accounts,
         authorizer=authorizer,
-        audit=AuditReading(db),
+        deferred=deferred,
+        audit=AuditReading(db, deferred),
         profiles=profiles,
         account_administration=AccountAdministration(
             db, accounts, passwords, sessions, refresh_tokens, authorizer, freshness.require_of_administrator

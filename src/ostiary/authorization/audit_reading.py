@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.audit import AuditEvent, Event, read
+from ostiary.audit import AuditEvent, DeferredWrites, Event, read
 from ostiary.authorization.caller import Caller
 from ostiary.base.pages import DEFAULT_LIMIT, Cursor, Limit, Page
 from ostiary.database import Database
@@ -23,8 +23,9 @@ class AuditQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class AuditReading:
     """The use case behind ``GET /api/audit`` and ``ostiary audit``."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, deferred: DeferredWrites) -> None:
         self._db = db
+        self._deferred = deferred
 
     async def list(self, caller: Caller, query: AuditQuery) -> Page[AuditEvent]:
         """A page of the log.
@@ -33,6 +34,7 @@ class AuditReading:
             InvalidRequest: the cursor or the limit is not one.
         """
         await caller.require(Permission.AUDIT_READ)
+        await self._deferred.flush()  # who asks after an answer finds it
         return await read(
             self._db, cursor=query.cursor, limit=query.limit, account_id=query.account_id, event=query.event
         )

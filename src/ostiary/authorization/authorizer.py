@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ostiary.audit import DeferredWrites
 from ostiary.authorization import administrators
 from ostiary.authorization.compiled import Model
 from ostiary.authorization.decide import decide
@@ -90,10 +91,21 @@ class Authorizer:
     """May be shared by every task of one event loop."""
 
     def __init__(
-        self, db: Database, clock: Clock, settings: DecisionSettings = _QUIET, *, remembered: int = _REMEMBERED
+        self,
+        db: Database,
+        clock: Clock,
+        settings: DecisionSettings = _QUIET,
+        deferred: DeferredWrites | None = None,
+        *,
+        remembered: int = _REMEMBERED,
     ) -> None:
-        """``remembered``: how many accounts' facts are held in memory at most."""
-        self.log = DecisionLog(db, clock, settings)
+        """An authorizer over ``db``.
+
+        Args:
+            deferred: through what decisions are recorded.
+            remembered: how many accounts' facts are held in memory at most.
+        """
+        self.log = DecisionLog(deferred or DeferredWrites(db), clock, settings)
         self._db = db
         self._clock = clock
         self._remembered = remembered

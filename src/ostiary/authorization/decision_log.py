@@ -1,21 +1,17 @@
 """The decision log: what was decided, for whom and why, in the audit log.
 
 A decision waits for no write: a question may be asked within a transaction, which would wait for itself. What is
-noted is written together, every second and at the end.
+noted is written a moment later.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import secrets
-from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ostiary.audit import SYSTEM, Actor, Event, record
+from ostiary.audit import SYSTEM, Actor, DeferredWrites, Event, record
 from ostiary.authorization.explain import Decision
 from ostiary.authorization.model import Resource
 from ostiary.authorization.schema import USER
@@ -23,15 +19,8 @@ from ostiary.base.clock import Clock
 from ostiary.settings.model import DecisionSettings
 
 if TYPE_CHECKING:
-    from ostiary.database import Database
+    from ostiary.database import Transaction
 
-_log = logging.getLogger("ostiary.decisions")
-
-_EVERY = 1.0
-"""Seconds between two writes: what a crash can lose."""
-_BATCH = 500
-MOST_WAITING = 20_000
-"""Decisions that wait to be written. What is decided beyond is counted, and the count is recorded."""
 _PATHS = 10
 """Paths that are recorded of one decision."""
 
@@ -42,20 +31,33 @@ class _Noted(msgspec.Struct, frozen=True):
     subject: Resource | None
     decision: Decision
 
+    async def __call__(self, tx: Transaction) -> None:
+        account_id = self.subject.id if self.subject and self.subject.type == USER else None
+        await record(tx, self.at, Event.DECISION_MADE, self.actor, account_id, **_data(self))
+
+
+class _Dropped(msgspec.Struct):
+    at: int
+    count: int = 0
+    written: bool = False
+
+    async def __call__(self, tx: Transaction) -> None:
+        self.written = True  # what is dropped from now on has a count of its own
+        await record(tx, self.at, Event.DECISIONS_NOT_RECORDED, SYSTEM, count=self.count)
+
 
 class DecisionLog:
     """Of one process."""
 
-    def __init__(self, db: Database, clock: Clock, settings: DecisionSettings) -> None:
-        self._db = db
+    def __init__(self, writes: DeferredWrites, clock: Clock, settings: DecisionSettings) -> None:
+        self._writes = writes
         self._clock = clock
         self._log = settings.log
         self._percent = settings.log_percent
-        self._waiting: deque[_Noted] = deque()
-        self._dropped = 0
+        self._dropped: _Dropped | None = None
 
     def note(self, actor: Actor, subject: Resource | None, decision: Decision) -> None:
-        """Have a decision written, where the settings ask for it.
+        """Have a decision written, where the settings ask for it. While too much waits, it is only counted.
 
         Args:
             actor: who asked.
@@ -65,35 +67,15 @@ class DecisionLog:
             return
         if self._percent < 100 and secrets.randbelow(100) >= self._percent:
             return
-        if len(self._waiting) >= MOST_WAITING:
-            self._dropped += 1
-            return
-        self._waiting.append(_Noted(self._clock(), actor, subject, decision))
+        at = self._clock()
+        if not self._writes.note(_Noted(at, actor, subject, decision)):
+            self._drop(at)
 
-    async def flush(self) -> None:
-        """Write what waits. What could not be written waits on."""
-        while self._waiting or self._dropped:
-            batch = [self._waiting[number] for number in range(min(_BATCH, len(self._waiting)))]
-            dropped = self._dropped
-            async with self._db.transaction() as tx:
-                for noted in batch:
-                    account_id = noted.subject.id if noted.subject and noted.subject.type == USER else None
-                    await record(tx, noted.at, Event.DECISION_MADE, noted.actor, account_id, **_data(noted))
-                if dropped:
-                    await record(tx, self._clock(), Event.DECISIONS_NOT_RECORDED, SYSTEM, count=dropped)
-            for _ in batch:
-                self._waiting.popleft()
-            self._dropped -= dropped
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Write again and again until told to stop, and then what is left."""
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _EVERY)
-            try:
-                await self.flush()
-            except Exception:  # noqa: BLE001 - this loop ends only when it is told to
-                _log.exception("decisions could not be recorded; it is tried again")
+    def _drop(self, at: int) -> None:
+        if self._dropped is None or self._dropped.written:
+            self._dropped = _Dropped(at)
+            self._writes.note(self._dropped, beyond=True)
+        self._dropped.count += 1
 
 
 def _data(noted: _Noted) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ostiary.accounts import AccountStore
+from ostiary.audit import DeferredWrites
 from ostiary.authorization import Authorizer
 from ostiary.base.clock import Clock
 from ostiary.base.guarded_http import GuardedHttp
@@ -67,6 +68,7 @@ class AuthorizationServer:
         sessions: Sessions,
         refresh_tokens: RefreshTokens,
         authorizer: Authorizer,
+        deferred: DeferredWrites,
     ) -> None:
         oauth, url = settings.oauth, settings.issuer
         guarded = GuardedHttp(http, hosts=oauth.allowed_hosts, networks=oauth.allowed_networks, loopback=settings.dev)
@@ -109,7 +111,7 @@ class AuthorizationServer:
             TokenExchangeGrant(self.bearer, accounts, authorizer),
             JwtBearerGrant(self.directory, accounts, authorizer),
         ]
-        self.token = TokenEndpoint(db, self.store, authentication, proofs, issuer, grants, url)
+        self.token = TokenEndpoint(db, deferred, self.store, authentication, proofs, issuer, grants, url)
         self.userinfo = UserInfo(self.store, accounts, self.bearer, claims, subjects, issuer, url)
         self.introspection = Introspection(db, authentication, self.bearer, refresh_tokens, issuer, subjects, url)
         self.registration = Registration(db, self.store, self.directory, sealer, oauth, url)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ostiary.audit import Event, record
+from ostiary.audit import DeferredWrites, Event, record
 from ostiary.authorization import Caller
 from ostiary.database import Database, Transaction
 from ostiary.errors import InvalidRequest, OstiaryError
@@ -44,6 +44,7 @@ class TokenEndpoint:
     def __init__(
         self,
         db: Database,
+        deferred: DeferredWrites,
         store: ClientStore,
         authentication: ClientAuthentication,
         proofs: Proofs,
@@ -52,6 +53,7 @@ class TokenEndpoint:
         issuer_url: str,
     ) -> None:
         self._db = db
+        self._deferred = deferred
         self._store = store
         self._authentication = authentication
         self._proofs = proofs
@@ -105,8 +107,11 @@ class TokenEndpoint:
     ) -> TokenAnswer:
         """Where nothing but the proofs is spent, the token is made first, and stored with the rest."""
         access = await self._access(request, given)
+        alone = not spends and access.row is None
+        if alone and given.account is None and self._deferred.note(lambda tx: self._record(tx, request, grant, given)):
+            return await self._answer(request, given, access)
         # A token that stands for itself is good whether or not the disk has its record yet.
-        async with self._db.transaction(durable=bool(spends) or access.row is not None) as tx:
+        async with self._db.transaction(durable=not alone) as tx:
             refused = await _spent(tx, spends)
             if refused is None:
                 await self._issuer.store(tx, access, given.family_id)

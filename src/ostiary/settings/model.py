@@ -348,7 +348,9 @@ class DecisionSettings(msgspec.Struct, frozen=True):
 
     log: Annotated[
         Literal["none", "denials", "all"],
-        setting("Which decisions are recorded, with the facts that decided. A second passes before they are written."),
+        setting(
+            "Which decisions are recorded, with the facts that decided. They are written a tenth of a second later."
+        ),
     ] = "none"
     log_percent: Annotated[int, setting("How many of a hundred of those, chosen at random.", ge=1, le=100)] = 100
 

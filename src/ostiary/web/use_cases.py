@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ostiary.accounts import AccountAdministration, AccountImport, AccountStore, Profiles
+from ostiary.audit import DeferredWrites
 from ostiary.authentication import (
     ApiKeys,
     Devices,
@@ -74,6 +75,7 @@ class UseCases(msgspec.Struct, frozen=True):
     passwords: Passwords
     accounts: AccountStore
     authorizer: Authorizer
+    deferred: DeferredWrites
     audit: AuditReading
     profiles: Profiles
     account_administration: AccountAdministration

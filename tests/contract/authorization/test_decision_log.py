@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from ostiary.app import Ostiary
-from ostiary.audit import AuditEvent, Event
-from ostiary.authorization import AssignmentCreate, AuditQuery, RoleCreate, decision_log
+from ostiary.audit import AuditEvent, Event, deferred
+from ostiary.authorization import AssignmentCreate, AuditQuery, RoleCreate
 from tests.support.installation import Person, new_administrator, new_person, settings_for_test
 from tests.support.time import ManualClock
 
@@ -83,7 +83,7 @@ async def test_a_share_of_them_is_recorded(sqlite_url: str, clock: ManualClock) 
 async def test_what_is_decided_while_too_much_waits_is_counted(
     sqlite_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decision_log, "MOST_WAITING", 10)
+    monkeypatch.setattr(deferred, "MOST_WAITING", 10)
     ostiary = await Ostiary.open(settings_for_test(sqlite_url, decisions__log="all"), clock=clock)
     operator = ostiary.operator()
     for _ in range(17):
